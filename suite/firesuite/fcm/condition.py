@@ -1,7 +1,7 @@
 """Conditions over topics: `'a' in topics && ('b' in topics || !('c' in topics))`.
 
-Grammar from "Send messages to topics" of the FCM documentation: at most five topics; parentheses first, then from left to
-right, so `&&` does not bind tighter than `||`.
+Grammar from "Send messages to topics" of the FCM documentation: at most five topics; parentheses first, then from left
+to right, so `&&` does not bind tighter than `||`.
 """
 
 import re
@@ -67,17 +67,17 @@ class _Parser:
         return holds
 
     def _term(self) -> Predicate:
-        token = self._next()
-        if token == "!":
+        symbol = self._next()
+        if symbol == "!":
             inner = self._term()
             return lambda topics: not inner(topics)
-        if token == "(":
+        if symbol == "(":
             holds = self.expression()
             self._expect(")")
             return holds
-        if not token.startswith("'") or not TOPIC_NAME.fullmatch(token[1:]):
-            raise InvalidConditionError(f"expected a topic in quotes, got {token!r}")
-        topic = token[1:]
+        if not symbol.startswith("'") or not TOPIC_NAME.fullmatch(symbol[1:]):
+            raise InvalidConditionError(f"expected a topic in quotes, got {symbol!r}")
+        topic = symbol[1:]
         self._expect("in")
         self._expect("topics")
         self.topics.append(topic)

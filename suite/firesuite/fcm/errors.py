@@ -1,8 +1,8 @@
 """The error bodies of FCM HTTP v1.
 
-Sources: the reference of `google.firebase.fcm.v1.ErrorCode` (codes, HTTP statuses, which extension each code carries), the
-page "FCM error codes" (bodies), and bodies recorded from production in public test suites (the order of `details`, the
-wording). What was never recorded is worded here and marked "our wording" beside it.
+Sources: the reference of `google.firebase.fcm.v1.ErrorCode` (codes, HTTP statuses, which extension each code carries),
+the page "FCM error codes" (bodies), and bodies recorded from production in public test suites (the order of `details`,
+the wording). What was never recorded is worded here and marked "our wording" beside it.
 """
 
 import json
@@ -101,7 +101,10 @@ def invalid_message(field: str, message: str) -> ApiError:
 
 
 def invalid_target(field: str) -> ApiError:
-    """The answer to a malformed token or fid (`field` is message.token or message.fid); its details come in this order."""
+    """The answer to a malformed token or fid (`field` is message.token or message.fid).
+
+    Its details come in this order, the other refusals have them the other way round.
+    """
     details = [fcm_detail(FcmErrorCode.INVALID_ARGUMENT), bad_request_detail((field, INVALID_TOKEN))]
     return ApiError(400, "INVALID_ARGUMENT", INVALID_TOKEN, details)
 
@@ -117,17 +120,17 @@ def invalid_condition() -> ApiError:
     return ApiError(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
 
 
-def unauthenticated(method: str) -> ApiError:
-    """The answer to a request without an `Authorization` header; `method` is the full name of the gRPC method."""
+def unauthenticated() -> ApiError:
+    """The answer to a request without an `Authorization` header."""
     message = (
-        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid "
-        "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
+        "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
     )
     info = {
         "@type": ERROR_INFO,
         "reason": "CREDENTIALS_MISSING",
         "domain": "googleapis.com",
-        "metadata": {"method": method, "service": "fcm.googleapis.com"},
+        "metadata": {"service": "fcm.googleapis.com"},
     }
     return ApiError(401, "UNAUTHENTICATED", message, [info])
 
@@ -135,8 +138,8 @@ def unauthenticated(method: str) -> ApiError:
 def scripted(code: FcmErrorCode, project: str, target_field: str | None, retry_after_seconds: int | None) -> ApiError:
     """The answer FCM gives with `code`.
 
-    `target_field` is `message.token` or `message.fid` when the failure is the target's own: INVALID_ARGUMENT then blames
-    that field, else nothing in particular. QUOTA_EXCEEDED carries a `google.rpc.QuotaFailure`.
+    `target_field` is `message.token` or `message.fid` when the failure is the target's own: INVALID_ARGUMENT then
+    blames that field, else nothing in particular. QUOTA_EXCEEDED carries a `google.rpc.QuotaFailure`.
     """
     if code is FcmErrorCode.INVALID_ARGUMENT and target_field:
         return invalid_target(target_field)

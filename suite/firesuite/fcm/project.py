@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,10 +20,14 @@ MAX_MESSAGES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A message as FCM took it. `head` is its JSON without the closing brace; an audience belongs to a topic or condition."""
+    """A message as FCM took it, to one target or to the audience of a topic or condition.
+
+    head: its JSON without the closing brace, as bytes: objects would take five times the memory.
+    """
 
     sequence: int
     head: bytes
+    target: str | None
     audience: Audience | None
 
     def as_json(self) -> bytes:
@@ -39,6 +43,15 @@ class Answer:
     name: str = ""
     error: ApiError | None = None
     delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages, the sequence of the newest one ever accepted, and that of the oldest one still kept."""
+
+    messages: list[Accepted]
+    cursor: int
+    oldest: int
 
 
 @dataclass
@@ -97,14 +110,14 @@ class Project:
         record = {
             "name": name,
             "message": request.sent,
-            "receivedAt": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "receivedAt": _rfc3339(now),
         }
         head = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")[:-1]
         if request.target_field:
-            accepted = Accepted(self._sequence, head, None)
+            accepted = Accepted(self._sequence, head, request.target, None)
             self._of_target.setdefault(request.target, deque()).append(self._sequence)
         else:
-            accepted = Accepted(self._sequence, head, self._audience(request))
+            accepted = Accepted(self._sequence, head, None, self._audience(request))
             self._broadcasts.append(accepted)
         self._messages.append(accepted)
         if len(self._messages) > MAX_MESSAGES:
@@ -124,35 +137,31 @@ class Project:
 
     def _forget_oldest(self) -> None:
         oldest = self._messages.popleft()
-        if oldest.audience is not None:
+        if oldest.target is None:
             self._broadcasts.popleft()
             return
-        target = next(_targets_of(oldest))
-        sequences = self._of_target[target]
+        sequences = self._of_target[oldest.target]
         sequences.popleft()
         if not sequences:
-            del self._of_target[target]
+            del self._of_target[oldest.target]
 
-    def messages(self, after: int = 0) -> list[Accepted]:
-        """Accepted messages with a sequence above `after`, oldest first."""
+    def messages(self) -> list[Accepted]:
+        """Everything that was accepted and not cleared, oldest first."""
         with self.lock:
-            return self._after(after)
+            return list(self._messages)
 
-    def wait_for_messages(self, after: int, timeout_seconds: float) -> list[Accepted]:
-        """Like `messages`, but waits for the first one to arrive."""
+    def page(self, after: int, wait_seconds: float) -> Page:
+        """The messages with a sequence above `after`; a negative `after` counts from the newest.
+
+        When there is none, waits up to `wait_seconds` for one to arrive.
+        """
         with self.lock:
-            self._arrived.wait_for(lambda: self._sequence > after, timeout_seconds)
-            return self._after(after)
-
-    def _after(self, after: int) -> list[Accepted]:
-        if not self._messages:
-            return []
-        first = self._messages[0].sequence
-        return list(islice(self._messages, max(0, after - first + 1), None))
-
-    @property
-    def last_sequence(self) -> int:
-        return self._sequence
+            if after < 0:
+                after = max(0, self._sequence + after)
+            if wait_seconds and after == self._sequence:
+                self._arrived.wait_for(lambda: self._sequence > after, wait_seconds)
+            oldest = self._messages[0].sequence if self._messages else self._sequence + 1
+            return Page(list(islice(self._messages, max(0, after - oldest + 1), None)), self._sequence, oldest)
 
     def delivered_to(self, target: str) -> list[Mapping[str, Any]]:
         """The messages that reached a target, directly or by topic, oldest first, as the client sent them."""
@@ -167,6 +176,26 @@ class Project:
             self._messages.clear()
             self._of_target.clear()
             self._broadcasts.clear()
+
+    def set_subscribed(self, target: str, topic: str, *, subscribed: bool) -> bool:
+        """False when it was so before. Raises ApiError: the target's lasting script, or more than 2,000 topics."""
+        with self.lock:
+            script = self._scripts.get(target)
+            if script is not None and script.error is not None and script.times is None:
+                raise scripted(script.error, self.project_id, None, script.retry_after_seconds)
+            if not subscribed:
+                return self.topics.unsubscribe(target, topic)
+            return self.topics.subscribe(target, topic, _rfc3339(datetime.now(UTC)))
+
+    def subscriptions_of(self, target: str) -> dict[str, str]:
+        """Creation time (RFC 3339) by topic."""
+        with self.lock:
+            return dict(self.topics.of_target(target))
+
+    def subscribers(self) -> dict[str, list[str]]:
+        """Targets by topic."""
+        with self.lock:
+            return {topic: list(targets) for topic, targets in self.topics.by_topic().items()}
 
     def set_script(self, target: str, script: Script | None) -> None:
         with self.lock:
@@ -188,6 +217,5 @@ class Project:
             return list(self._faults)
 
 
-def _targets_of(accepted: Accepted) -> Iterator[str]:
-    message = json.loads(accepted.head + b"}")["message"]
-    return (message[kind] for kind in ("fid", "token") if message.get(kind) is not None)
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

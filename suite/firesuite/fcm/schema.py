@@ -1,8 +1,8 @@
 """The request of `projects.messages.send` and the rules by which Google reads it from JSON.
 
-Fields and types follow the FCM REST reference (`SendMessageRequest`, `Message`, revision of 2026 with `fid`). Reading follows
-ProtoJSON: a field is named in snake_case or in lowerCamelCase, `null` is absence, an integer may come as a string, an enum as
-its name or number. A violation is worded as Google's parser words it, for example
+Fields and types follow the FCM REST reference (`SendMessageRequest`, `Message`, with `fid`). Reading follows ProtoJSON:
+a field is named in snake_case or in lowerCamelCase, `null` is absence, an integer may come as a string, an enum as its
+name or number. A violation is worded as Google's parser words it, for example
 `Invalid JSON payload received. Unknown name "toen" at 'message': Cannot find field.`
 """
 
@@ -43,12 +43,13 @@ class Repeated:
 class MessageType:
     """A protobuf message: `fields` by snake_case name, `oneof` the names of the one union it may have."""
 
-    def __init__(
-        self, name: str, fields: "Mapping[str, Scalar | EnumType | Repeated | MessageType]", oneof: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, name: str, fields: Mapping[str, "FieldType"], oneof: tuple[str, ...] = ()) -> None:
         self.name = f"type.googleapis.com/google.firebase.fcm.v1.{name}" if "." not in name else name
         self.oneof = frozenset(oneof)
         self.by_json_name = {json_name: (field, kind) for field, kind in fields.items() for json_name in _names(field)}
+
+
+FieldType = Scalar | EnumType | Repeated | MessageType
 
 
 def _names(field: str) -> tuple[str, str]:
@@ -192,6 +193,11 @@ def read_send_request(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return request, sent.get("message") or {}
 
 
+def canonical_message(sent: Any) -> dict[str, Any]:
+    """The canonical fields of a message that was accepted before."""
+    return _read_message(sent, _MESSAGE, "message", [])
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"Unexpected token. {name}")
 
@@ -223,9 +229,7 @@ def _read_message(value: Any, kind: MessageType, path: str, violations: Violatio
     return result
 
 
-def _read_field(
-    sent: Any, kind: Scalar | EnumType | Repeated | MessageType, name: str, path: str, violations: Violations
-) -> Any:
+def _read_field(sent: Any, kind: FieldType, name: str, path: str, violations: Violations) -> Any:
     at = f"{path}.{name}" if path else name
     if isinstance(kind, Repeated):
         items = sent if isinstance(sent, list) else [sent]

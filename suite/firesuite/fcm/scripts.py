@@ -1,4 +1,4 @@
-"""Scripted behaviour of a target (`PUT .../targets/{target}`) or of the next requests of a project (`PUT .../faults`)."""
+"""Scripted behaviour of a target (`PUT .../targets/{target}`) or of the next sends of a project (`PUT .../faults`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ class Script:
     error: the code it answers, None answers as usual.
     times: how many sends this holds for; None holds until it is cleared.
     retry_after_seconds: the Retry-After header of the error; None sends none.
-    delay_ms: how long the answer takes. A message is accepted before the wait, so that a client which gives up waiting has
-        nevertheless sent it.
+    delay_ms: how long the answer takes. A message is accepted before the wait, so that a client which gives up waiting
+        has nevertheless sent it.
     accept_then_error: the message is accepted, and `error` is answered all the same.
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from firesuite.fcm.condition import parse_condition
+from firesuite.fcm.errors import ApiError
 
 MAX_TOPICS_PER_TARGET = 2000  # "one app instance can be subscribed to no more than 2000 topics", FCM documentation
 
@@ -20,12 +21,15 @@ class Topics:
         self._audiences: dict[str, Audience] = {}
 
     def subscribe(self, target: str, topic: str, created_at: str) -> bool:
-        """False when it was subscribed before. Raises OverflowError beyond 2,000 topics."""
+        """False when it was subscribed before. Raises ApiError beyond 2,000 topics."""
         topics = self._by_target.setdefault(target, {})
         if topic in topics:
             return False
         if len(topics) >= MAX_TOPICS_PER_TARGET:
-            raise OverflowError(f"A target can have at most {MAX_TOPICS_PER_TARGET} topics.")
+            text = (
+                f"TOO_MANY_TOPICS: a target can be subscribed to at most {MAX_TOPICS_PER_TARGET} topics."  # our wording
+            )
+            raise ApiError(429, "RESOURCE_EXHAUSTED", text)
         topics[topic] = created_at
         self._by_topic.setdefault(topic, {})[target] = None
         self._audiences.clear()
@@ -53,8 +57,10 @@ class Topics:
         return self._by_topic
 
     def audience(self, kind: str, expression: str) -> Audience:
-        """The targets that a send to a topic or condition reaches, in order of subscription. `!` counts only targets that
-        have some subscription: the others are unknown here."""
+        """The targets that a send to a topic or condition reaches, in order of subscription.
+
+        `!` counts only targets that have some subscription: the others are unknown here.
+        """
         key = f"{kind}:{expression}"
         audience = self._audiences.get(key)
         if audience is None:
