@@ -1,0 +1,100 @@
+"""Takes events from the twins and posts them to the Python functions, as Eventarc, Cloud Scheduler and Cloud Tasks do.
+
+The function's status is the twin's, and so decides about a retry. A function that cannot be reached because it is being reloaded, or whose code does
+not load at the moment, has not seen the event: that one is held here until it can be delivered.
+"""
+
+import dataclasses
+import http.client
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from firesuite.events import TriggerRequest, to_request
+from firesuite.functions_host import LOAD_ERROR_HEADER
+from firesuite.manifest import Endpoint, Manifest
+from firesuite.ports import HOST
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# Between two attempts to deliver to a host that is not there: its restart takes about 500 ms.
+_HOLD_SECONDS = 0.1
+# Not the task's own: of the connection, or the twin's.
+_NOT_FORWARDED = frozenset({"HOST", "CONNECTION", "CONTENT_LENGTH", "TRANSFER_ENCODING"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Bridge:
+    """The WSGI application: `POST /events/{function}` with an event as JSON, `POST /http/{function}` as it is."""
+
+    def __init__(
+        self, project_id: str, manifest: Manifest, functions_port: int, *, firebase_tools: bool = False
+    ) -> None:
+        """`firebase_tools`: the functions are served by Google's emulator, which wants protobuf as base64 text."""
+        self.manifest = manifest
+        self._project_id = project_id
+        self._port = functions_port
+        self._firebase_tools = firebase_tools
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Give up what is held."""
+        self._stopping.set()
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        _, kind, name = environ["PATH_INFO"].split("/", 2)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        endpoint = self.manifest.endpoint(name)
+        if kind == "events":
+            request = to_request(endpoint.kind, json.loads(body))
+        else:
+            request = TriggerRequest(_forwarded_headers(environ), body)
+        answer = self.deliver(endpoint, request)
+        status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+        start_response(status, [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))])
+        return [answer.body]
+
+    def deliver(self, endpoint: Endpoint, request: TriggerRequest) -> Answer:
+        """Post to the function until it has answered. 504 when it takes longer than its timeout."""
+        if self._firebase_tools:
+            request = request.for_firebase_tools()
+        path = f"/functions/projects/{self._project_id}/triggers/{endpoint.regions[0]}-{endpoint.name}-0"
+        while not self._stopping.is_set():
+            connection = http.client.HTTPConnection(HOST, self._port, timeout=endpoint.timeout_seconds)
+            try:
+                connection.request("POST", path, request.body, dict(request.headers))
+                response = connection.getresponse()
+                body = response.read()
+            except TimeoutError:
+                text = f"{endpoint.name} did not answer within its {endpoint.timeout_seconds} s."
+                return Answer(504, "text/plain", text.encode())
+            except (OSError, http.client.HTTPException):
+                self._stopping.wait(_HOLD_SECONDS)
+                continue
+            finally:
+                connection.close()
+            if response.getheader(LOAD_ERROR_HEADER):
+                self._stopping.wait(_HOLD_SECONDS)
+                continue
+            return Answer(response.status, response.getheader("Content-Type") or "text/plain", body)
+        return Answer(503, "text/plain", b"The suite is stopping.")
+
+
+def _forwarded_headers(environ: "WSGIEnvironment") -> Mapping[str, str]:
+    headers = {
+        key.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_") and key.removeprefix("HTTP_") not in _NOT_FORWARDED
+    }
+    if content_type := environ.get("CONTENT_TYPE"):
+        headers["content-type"] = content_type
+    return headers

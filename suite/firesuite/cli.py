@@ -1,0 +1,189 @@
+"""The command line: `firesuite up`, `firesuite exec -- CMD`, `firesuite fcm`."""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from firesuite import fcm
+from firesuite.errors import SuiteError
+from firesuite.ports import HOST, Ports
+from firesuite.project import Project
+from firesuite.server import Server
+from firesuite.suite import Suite
+
+_COLOURS = {"functions": "36", "fireemu": "33", "firebase": "33", "firesuite": "35"}
+
+
+class Console:
+    """Prints each service's lines with the service's name in front, in colour on a terminal."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+    def __call__(self, service: str, line: str) -> None:
+        prefix = f"{service:>9} |"
+        if self._colour:
+            prefix = f"\033[{_COLOURS.get(service, '32')}m{prefix}\033[0m"
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            print(prefix, line, flush=True)
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to stop; `number` is which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into Interrupted; further ones are ignored, for stopping is bounded."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        for ignored in signals:
+            signal.signal(ignored, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(suite: Suite, ready: Callable[[Suite], None]) -> int:
+    """Start the suite, call `ready` once it answers, and keep it running until Ctrl-C. The exit code.
+
+    This is the whole of `firesuite up`, for a project's own tool that does something between the two, such as seeding.
+    """
+    try:
+        with interruptible(), suite:
+            ready(suite)
+            suite.wait()
+    except Interrupted:
+        return 0
+    except SuiteError as error:
+        print(f"firesuite: {error}", file=sys.stderr)
+        return 1
+
+
+def table(suite: Suite) -> str:
+    """The services and their URLs, one a line, and the URL of each function that has one."""
+    rows = dict(suite.services())
+    if codebase := suite.project.codebase:
+        rows |= {
+            f"  {endpoint.name}": suite.function_url(endpoint.name)
+            for endpoint in codebase.manifest.endpoints
+            if endpoint.kind.is_direct
+        }
+    width = max(len(name) for name in rows)
+    return "\n".join(f"{name:<{width}}  {url}" for name, url in rows.items())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except SuiteError as error:
+        print(f"firesuite: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _up(options: argparse.Namespace) -> int:
+    def ready(suite: Suite) -> None:
+        print(f"\n{table(suite)}\n\nReady. Ctrl-C stops everything.", flush=True)
+
+    return run(_suite(options, watch=True), ready)
+
+
+def _exec(options: argparse.Namespace) -> int:
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise SuiteError("Give the command to run after --: firesuite exec -- pytest.")
+    try:
+        with interruptible(), _suite(options, watch=False) as suite:
+            return _run_command(command, suite)
+    except Interrupted as interrupted:
+        return 128 + interrupted.number
+
+
+def _run_command(command: Sequence[str], suite: Suite) -> int:
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **suite.environment})  # noqa: S603 - the user's own command
+    except OSError as error:
+        raise SuiteError(f"Cannot run {command[0]}: {error.strerror}.") from None
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(0.2)
+                return code if code >= 0 else 128 - code
+            suite.check()
+    except BaseException as error:
+        process.send_signal(error.number if isinstance(error, Interrupted) else signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        process.kill()
+        process.wait()
+        raise
+
+
+def _fcm(options: argparse.Namespace) -> int:
+    server = Server(fcm.create_app(), service="FCM", port=options.port)
+    try:
+        with interruptible():
+            server.start()
+            print(f"FCM  http://{HOST}:{server.port}", flush=True)
+            threading.Event().wait()
+    except Interrupted:
+        return 0
+    finally:
+        server.stop()
+
+
+def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
+    project = Project.load(Path.cwd(), options.project)
+    ports = Ports.free() if options.ports == "free" else project.ports
+    chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
+    ports = ports.replace(**{name: port for name, port in chosen.items() if port is not None})
+    return Suite(project, ports=ports, watch=watch, log=Console())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="firesuite", description="The Firebase emulator suite for Python Cloud Functions."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--project", "-P", help="project id or alias of .firebaserc (default: the alias 'default')")
+    shared.add_argument("--ports", choices=["free"], help="take any free ports")
+    for field in dataclasses.fields(Ports):
+        shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")
+
+    up = commands.add_parser("up", parents=[shared], help="start everything; Ctrl-C stops it")
+    up.set_defaults(run=_up)
+    run_command = commands.add_parser("exec", parents=[shared], help="start everything, run a command, stop everything")
+    run_command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
+    run_command.set_defaults(run=_exec)
+    sink = commands.add_parser("fcm", help="serve the FCM sink alone")
+    sink.add_argument("--port", type=int, default=Ports().fcm)
+    sink.set_defaults(run=_fcm)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

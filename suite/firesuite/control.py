@@ -1,0 +1,172 @@
+"""A typed client of fireemu's control API, which it serves on the Auth port under `/v1`.
+
+Durations are in seconds, times are aware datetimes. Every method raises ControlError, with fireemu's own words, when it is refused.
+"""
+
+import dataclasses
+import datetime as dt
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from firesuite.ports import HOST
+
+DEFAULT_SESSION = "default"
+
+
+class ControlError(Exception):
+    """fireemu refused a control request; `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """A project with databases, users, faults and snapshots of its own."""
+
+    name: str
+    project: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FunctionsStatus:
+    """What the event side does at the moment, in numbers of events."""
+
+    functions: tuple[str, ...]
+    runner_alive: bool
+    pending: int
+    running: int
+    retry_waiting: int
+    succeeded: int
+    dead_lettered: int
+
+
+class ControlApi:
+    """Bound to one fireemu and one of its sessions; `session(...)` gives the same for another."""
+
+    def __init__(self, auth_port: int, session: str = DEFAULT_SESSION) -> None:
+        self._port = auth_port
+        self._session = session
+
+    def session(self, name: str) -> "ControlApi":
+        return ControlApi(self._port, name)
+
+    def create_session(self, project: str) -> Session:
+        """A session of its own for `project`, an id that no other session has."""
+        answer = self._call("POST", "/v1/sessions", {"project": project})
+        return Session(answer["name"], answer["project"])
+
+    def sessions(self) -> tuple[Session, ...]:
+        answer = self._call("GET", "/v1/sessions")
+        return tuple(Session(entry["name"], entry["project"]) for entry in answer["sessions"])
+
+    def delete_session(self) -> None:
+        """Wipe this session's project and forget it. The default session cannot be deleted."""
+        self._call("DELETE", self._path(""))
+
+    def reset(self) -> None:
+        """Empty this session's databases, users and buckets."""
+        self._call("POST", self._path("/reset"), {})
+
+    def advance_clock(self, seconds: float) -> dt.datetime:
+        """Move the virtual clock forward; schedules and retries that fall due run. The clock's new time."""
+        answer = self._call("POST", self._path("/clock:advance"), {"millis": round(seconds * 1000)})
+        return _time(answer["clock"])
+
+    def set_clock(self, instant: dt.datetime) -> dt.datetime:
+        """Set the virtual clock, also backwards; nothing in between runs. The clock's new time."""
+        body = {"instant": _rfc3339(instant), "allowBackwards": True}
+        return _time(self._call("POST", self._path("/clock:set"), body)["clock"])
+
+    def put_fault_plan(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the faults. A rule: `{"match": {"operation": "firestore.commit", "nth": 2}, "action":
+        {"type": "returnError", "code": "ABORTED"}}`."""
+        self._call("PUT", self._path("/faultPlan"), {"rules": list(rules)})
+
+    def fault_plan(self) -> Mapping[str, Any]:
+        """The plan, the faults that fired and the counters of operations."""
+        return self._call("GET", self._path("/faultPlan"))
+
+    def clear_fault_plan(self) -> None:
+        self._call("DELETE", self._path("/faultPlan"))
+
+    def snapshot(self, name: str) -> None:
+        """Keep this session's state under a name; 16 names at most, the same name replaces."""
+        self._call("POST", self._path("/snapshots"), {"name": name})
+
+    def restore(self, name: str) -> None:
+        self._call("POST", self._path(f"/snapshots/{quote(name)}:restore"), {})
+
+    def delete_snapshot(self, name: str) -> None:
+        self._call("DELETE", self._path(f"/snapshots/{quote(name)}"))
+
+    def await_idle(self) -> bool:
+        """Wait until no event is pending or running; False when fireemu gave up waiting."""
+        return bool(self._call("POST", f"/v1/sessions/{self._session}:awaitIdle", {})["idle"])
+
+    def functions(self) -> FunctionsStatus:
+        answer = self._call("GET", self._path("/functions"))
+        return FunctionsStatus(
+            functions=tuple(answer["functions"]),
+            runner_alive=answer["runnerAlive"],
+            pending=answer["pending"],
+            running=answer["running"],
+            retry_waiting=answer["retryWaiting"],
+            succeeded=answer["succeeded"],
+            dead_lettered=answer["deadLettered"],
+        )
+
+    def run_function(self, name: str) -> None:
+        """Run a scheduled function now."""
+        self._call("POST", self._path(f"/functions/{quote(name)}:run"), {})
+
+    def rules_requests(self) -> Sequence[Mapping[str, Any]]:
+        """The latest requests that the security rules judged, newest first, each with its trace."""
+        requests: Sequence[Mapping[str, Any]] = self._call("GET", self._path("/rules/requests"))["requests"]
+        return requests
+
+    def is_live(self) -> bool:
+        try:
+            self._call("GET", "/health/live")
+        except (OSError, ControlError):
+            return False
+        return True
+
+    def _path(self, rest: str) -> str:
+        return f"/v1/sessions/{self._session}{rest}"
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=60)
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, path, payload, {"content-type": "application/json"})
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        answer = _json(text)
+        if response.status >= 400:
+            raise ControlError(response.status, answer.get("error", {}).get("message", text.decode(errors="replace")))
+        return answer
+
+
+def _json(text: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(text or b"{}")
+    except json.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _time(text: str) -> dt.datetime:
+    # fireemu counts nanoseconds, datetime microseconds.
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    return dt.datetime.fromisoformat(f"{seconds}.{fraction[:6] or 0:0<6}+00:00")
+
+
+def _rfc3339(instant: dt.datetime) -> str:
+    return instant.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,88 @@
+"""An event as fireemu hands it to a Node function, turned into the HTTP request that a deployed Python function gets.
+
+Sources: what Eventarc sends to a second generation function (CloudEvents 1.0 HTTP binding, binary content mode, `DocumentEventData` as protobuf),
+and what Cloud Scheduler sends (https://cloud.google.com/scheduler/docs/reference/rpc/google.cloud.scheduler.v1#httptarget).
+"""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from google.events.cloud.firestore import DocumentEventData
+from google.protobuf import json_format
+
+from firesuite.manifest import Kind
+
+_FIRESTORE_TYPE = "google.cloud.firestore.document.v1."
+_FIRESTORE_SCHEMA = (
+    "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/firestore/v1/data.proto"
+)
+# Attributes of the event that are not CloudEvents attributes: the payload, and what the Node SDK works out itself.
+_NOT_ATTRIBUTES = frozenset({"data", "params", "datacontenttype", "dataschema"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TriggerRequest:
+    """A POST to a function: its headers and its body."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    def for_firebase_tools(self) -> "TriggerRequest":
+        """The same for the trigger URL of Google's Functions emulator, which reads a protobuf body as base64 text."""
+        if self.headers.get("content-type") != "application/protobuf":
+            return self
+        return dataclasses.replace(self, body=base64.b64encode(self.body))
+
+
+def to_request(kind: Kind, event: Mapping[str, Any]) -> TriggerRequest:
+    """The request for one event of a function of this kind. Raises ValueError for an event that is not of its type."""
+    if kind is Kind.SCHEDULE:
+        return _schedule(event)
+    if str(event.get("type", "")).startswith(_FIRESTORE_TYPE):
+        return _firestore(event)
+    return _json(event)
+
+
+def _schedule(event: Mapping[str, Any]) -> TriggerRequest:
+    return TriggerRequest(
+        headers={
+            "user-agent": "Google-Cloud-Scheduler",
+            "content-type": "application/octet-stream",
+            "x-cloudscheduler": "true",
+            # The job's id alone, not its resource name.
+            "x-cloudscheduler-jobname": str(event["jobName"]).rpartition("/")[2],
+            "x-cloudscheduler-scheduletime": str(event["scheduleTime"]),
+        },
+        body=b"",
+    )
+
+
+def _firestore(event: Mapping[str, Any]) -> TriggerRequest:
+    data = json_format.ParseDict(dict(event.get("data") or {}), DocumentEventData.pb(DocumentEventData()))
+    source = f"//firestore.googleapis.com/projects/{event['project']}/databases/{event['database']}"
+    attributes = {**event, "source": source, "dataschema": _FIRESTORE_SCHEMA}
+    return _cloud_event(attributes, "application/protobuf", data.SerializeToString())
+
+
+def _json(event: Mapping[str, Any]) -> TriggerRequest:
+    """Pub/Sub, Storage and custom events: Eventarc sends their data as JSON."""
+    return _cloud_event(event, "application/json", json.dumps(event.get("data")).encode())
+
+
+def _cloud_event(attributes: Mapping[str, Any], content_type: str, body: bytes) -> TriggerRequest:
+    headers = {
+        f"ce-{name}": _header_value(str(value))
+        for name, value in attributes.items()
+        if (name not in _NOT_ATTRIBUTES or name == "dataschema") and value is not None
+    }
+    headers["ce-datacontenttype"] = headers["content-type"] = content_type
+    return TriggerRequest(headers, body)
+
+
+def _header_value(text: str) -> str:
+    """CloudEvents HTTP binding 3.1.3.2: what is not printable ASCII, space, quote and percent are percent-encoded."""
+    return quote(text, safe="".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("%", ""))

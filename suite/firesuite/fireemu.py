@@ -1,0 +1,146 @@
+"""fireemu: one binary that is Firestore, Auth, the event side of functions, schedules, task queues, the hub and the UI.
+
+It runs no Python, so it gets a firebase.json of its own, derived from the project's, in which the twins are the functions.
+"""
+
+import dataclasses
+import json
+import platform
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from firesuite.errors import SuiteError
+from firesuite.ports import HOST, Ports
+from firesuite.project import Project
+
+PLATFORMS = {
+    ("linux", "x86_64"): "linux-x64",
+    ("linux", "aarch64"): "linux-arm64",
+    ("darwin", "x86_64"): "darwin-x64",
+    ("darwin", "arm64"): "darwin-arm64",
+}
+
+# Events that fireemu has in work at the same time; its default of 8 lets one slow function hold up all others.
+_CONCURRENT_EVENTS = 64
+
+
+def find_binary(directory: Path) -> Path:
+    """fireemu's binary in the node_modules of `directory` or one above it.
+
+    Raises SuiteError for a platform it is not built for, and when it is not installed.
+    """
+    key = (sys.platform, platform.machine())
+    if key not in PLATFORMS:
+        known = ", ".join(sorted(PLATFORMS.values()))
+        raise SuiteError(f"There is no fireemu for {'-'.join(key)}: the suite runs on {known}.")
+    package = PLATFORMS[key]
+    for node_modules in node_modules_above(directory):
+        binary = node_modules / "@fireemu" / package / "bin" / "fireemu"
+        if binary.is_file():
+            mode = binary.stat().st_mode
+            if not mode & stat.S_IXUSR:  # npm unpacks it without its run bit
+                binary.chmod(mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+            return binary
+    raise SuiteError(
+        f"fireemu is not installed in {directory}: run `npm ci` there (package.json needs @fireemu/{package} among its"
+        " optionalDependencies)."
+    )
+
+
+def find_node_modules(directory: Path) -> Path:
+    """The node_modules that holds firebase-functions. Raises SuiteError when there is none."""
+    for node_modules in node_modules_above(directory):
+        if (node_modules / "firebase-functions" / "package.json").is_file():
+            return node_modules
+    raise SuiteError(
+        f"firebase-functions is not installed in {directory}: events are delivered through it. Run `npm ci` there"
+        " (package.json needs firebase-functions among its dependencies)."
+    )
+
+
+def node_modules_above(directory: Path) -> Iterator[Path]:
+    for candidate in (directory, *directory.parents):
+        if (candidate / "node_modules").is_dir():
+            yield candidate / "node_modules"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Configuration:
+    """What fireemu is started with. `private_functions` and `private_hub` are ports nobody else needs to know."""
+
+    project: Project
+    ports: Ports
+    profile: str
+    twins: Path | None
+    private_functions: int
+    private_hub: int
+    services: frozenset[str]
+    """Of `auth`, `firestore`, `functions`."""
+
+    def write(self, directory: Path) -> list[str]:
+        """Write its files into `directory` and return its arguments."""
+        (directory / "firebase.json").write_text(json.dumps(self._firebase_json(), indent=2), encoding="utf-8")
+        fireemu = {
+            "schemaVersion": 1,
+            "profile": self.profile,
+            "firebaseJson": "firebase.json",
+            "firestore": {"edition": "standard", "apiMode": "native"},
+            "functions": {"maxGlobalConcurrency": _CONCURRENT_EVENTS},
+        }
+        (directory / "fireemu.json").write_text(json.dumps(fireemu, indent=2), encoding="utf-8")
+        return [
+            "up",
+            "--config",
+            "fireemu.json",
+            "--project",
+            self.project.project_id,
+            "--only",
+            ",".join(sorted(self.services)),
+            "--log-verbosity",
+            "quiet",
+        ]
+
+    def _firebase_json(self) -> dict[str, Any]:
+        ports = self.ports
+        ui = self.project.firebase_json.get("emulators", {}).get("ui", {})
+        emulators = {
+            "auth": ports.auth,
+            "firestore": ports.firestore,
+            "functions": self.private_functions,
+            "hub": self.private_hub,
+            "logging": ports.logging,
+            "eventarc": ports.eventarc,
+            "tasks": ports.tasks,
+            "ui": ports.ui,
+        }
+        derived: dict[str, Any] = {
+            "emulators": {name: {"host": HOST, "port": port} for name, port in emulators.items()},
+        }
+        derived["emulators"]["ui"]["enabled"] = ui.get("enabled", True)
+        if firestore := self.project.firebase_json.get("firestore"):
+            derived["firestore"] = _with_absolute_paths(firestore, self.project.directory)
+        if self.twins is not None:
+            derived["functions"] = [{"source": str(self.twins), "codebase": "default", "runtime": "nodejs20"}]
+        return derived
+
+
+def _with_absolute_paths(firestore: Any, directory: Path) -> Any:
+    """The section with the paths of rules and indexes made absolute; it may be a list, one entry for each database."""
+    if isinstance(firestore, list):
+        return [_with_absolute_paths(entry, directory) for entry in firestore]
+    derived = dict(firestore)
+    for key in ("rules", "indexes"):
+        if key in derived:
+            path = directory / derived[key]
+            if not path.is_file():
+                raise SuiteError(f"{directory / 'firebase.json'}: firestore.{key} names {path}, which is not there.")
+            derived[key] = str(path)
+    return derived
+
+
+def environment(base: Mapping[str, str], temporary_directory: Path) -> dict[str, str]:
+    """Its scratch files go where the suite's are, and vanish with them."""
+    return {**base, "TMPDIR": str(temporary_directory)}

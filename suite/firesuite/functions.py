@@ -1,0 +1,106 @@
+"""The functions host as the suite sees it: its settings, its process, its health, its reloads."""
+
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from firesuite import functions_host
+from firesuite.errors import SuiteError
+from firesuite.manifest import Endpoint, Kind
+from firesuite.ports import HOST
+from firesuite.processes import Child, Processes
+from firesuite.project import Codebase
+
+# What Google's Functions emulator and the runtime set beside the addresses of the services. A per-function variable
+# (FUNCTION_TARGET, K_SERVICE) cannot be true in one process for all functions and is left out.
+_RUNTIME = {
+    "FUNCTIONS_EMULATOR": "true",
+    "K_REVISION": "1",
+    "TZ": "UTC",
+    # No client library is to look for the metadata server of a Google machine: it costs seconds each.
+    "METADATA_SERVER_DETECTION": "none",
+    "NO_GCE_CHECK": "true",
+}
+
+
+class FunctionsHost:
+    """One codebase's host process."""
+
+    def __init__(
+        self, codebase: Codebase, project_id: str, port: int, services: Mapping[str, str], directory: Path
+    ) -> None:
+        """`services`: the variables with the services' addresses. `directory`: for the settings file."""
+        self._project_id = project_id
+        self._port = port
+        self._services = services
+        self._settings = directory / "functions-host.json"
+        self._child: Child | None = None
+        self._source = codebase.source
+        self._python = codebase.python
+        self._write_settings(codebase)
+
+    def start(self, processes: Processes, *, cache_bytecode: bool) -> None:
+        """`cache_bytecode` must be off where files change: Python takes a cached file for fresh when a source is saved
+        twice in one second with the same size."""
+        environment = {**os.environ, **_RUNTIME, **self._services, "PYTHONUNBUFFERED": "1"}
+        if not cache_bytecode:
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        self._child = processes.start(
+            "functions",
+            [self._python, functions_host.__file__, self._settings],
+            directory=self._source,
+            environment=environment,
+        )
+
+    def reload(self, codebase: Codebase) -> None:
+        """Have a new worker load the code; requests in work end in the old one, new ones wait for the new one."""
+        self._write_settings(codebase)
+        if self._child is not None:
+            self._child.signal(signal.SIGHUP)
+
+    def is_ready(self) -> bool:
+        """Whether it answers and has loaded the functions. Raises SuiteError, with the traceback, if they cannot be."""
+        health = self._health()
+        if health is None:
+            return False
+        if health["error"] is not None:
+            raise SuiteError(f"The functions could not be loaded. {health['error']}")
+        return True
+
+    def answers(self) -> bool:
+        """Whether it answers, be it that the functions could not be loaded."""
+        return self._health() is not None
+
+    def _health(self) -> Mapping[str, str | None] | None:
+        url = f"http://{HOST}:{self._port}{functions_host.HEALTH_PATH}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - a URL of our own
+                health: Mapping[str, str | None] = json.load(response)
+        except (OSError, urllib.error.URLError):
+            return None
+        return health
+
+    def _write_settings(self, codebase: Codebase) -> None:
+        endpoints = codebase.manifest.endpoints
+        functions_host.Settings(
+            project=self._project_id,
+            source=str(codebase.source),
+            port=self._port,
+            functions=[_function(endpoint) for endpoint in endpoints],
+            environment={**codebase.environment, **_RUNTIME, **self._services},
+            graceful_seconds=max((endpoint.timeout_seconds for endpoint in endpoints), default=60),
+        ).write(self._settings)
+
+
+def _function(endpoint: Endpoint) -> functions_host.Function:
+    return functions_host.Function(
+        name=endpoint.name,
+        entry_point=endpoint.entry_point,
+        regions=list(endpoint.regions),
+        signature="cloudevent" if endpoint.kind is Kind.EVENT else "http",
+        concurrency=endpoint.concurrency,
+    )

@@ -1,0 +1,267 @@
+"""Serves all functions of one codebase from one gunicorn worker, as `/{project}/{region}/{name}`.
+
+It runs in the functions' own interpreter, which has what functions/requirements.txt says and nothing of firesuite: it imports only the standard
+library, functions-framework and gunicorn, and is started as a script with one argument, a JSON file (`Settings`).
+
+The arbiter never imports the user's code; the worker does, so that SIGHUP to the arbiter loads it afresh while the listening socket stays and
+requests in work end in the old worker.
+"""
+
+import sys
+
+if __name__ == "__main__":
+    # The directory of this script: its neighbours' names (events, server, ...) must not hide the user's modules.
+    sys.path.pop(0)
+
+import dataclasses
+import json
+import os
+import re
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import functions_framework
+from functions_framework import _function_registry
+from functions_framework._http.gunicorn import GunicornApplication
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HEALTH_PATH = "/__/health"
+LOAD_ERROR_HEADER = "X-Firesuite-Load-Error"
+"""Marks the answers given in place of functions that could not be loaded: an event so refused is to be held."""
+
+_TRIGGER = re.compile(r"/functions/projects/(?P<project>[^/]+)/triggers/(?P<key>[^/]+?)(?:-\d+)?")
+_DIRECT = re.compile(r"/(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """One exported function: `signature` is functions-framework's signature type, `http` or `cloudevent`."""
+
+    name: str
+    entry_point: str
+    regions: list[str]
+    signature: str
+    concurrency: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the host is told. Read again by each worker, so that a reload sees changed files."""
+
+    project: str
+    source: str
+    port: int
+    functions: list[Function]
+    environment: dict[str, str]
+    graceful_seconds: int
+
+    @classmethod
+    def read(cls, path: str) -> Self:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        return cls(**{**values, "functions": [Function(**function) for function in values["functions"]]})
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step: a worker may read it at any moment."""
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
+        fresh.replace(path)
+
+
+class LoadError(Exception):
+    """The user's code could not be loaded. Its text says where, then gives the traceback."""
+
+
+class _LoadedOnce:
+    """The loader of a module that has been executed already: projects call initialize_app() at import, and a
+    second execution, which create_app() would make for every function, would raise."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def load(settings: Settings) -> "dict[str, WSGIApplication]":
+    """Execute main.py once and make each function's own functions-framework app, by function name.
+
+    Raises LoadError.
+    """
+    main = os.path.join(settings.source, "main.py")
+    module, spec = _function_registry.load_function_module(main)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
+        raise LoadError(_describe(error, settings.source)) from error
+    spec.loader = _LoadedOnce()
+    _function_registry.load_function_module = lambda _source: (module, spec)
+    missing = [function.entry_point for function in settings.functions if not hasattr(module, function.entry_point)]
+    if missing:
+        raise LoadError(f"functions.yaml names {', '.join(missing)}, which main.py does not define.")
+    apps = {
+        function.name: functions_framework.create_app(function.entry_point, main, function.signature)
+        for function in settings.functions
+    }
+    # create_app() leaves the last function's name behind; in one process for all of them it would be a lie.
+    os.environ.pop("FUNCTION_TARGET", None)
+    os.environ.pop("FUNCTION_SIGNATURE_TYPE", None)
+    return apps
+
+
+def _describe(error: BaseException, source: str) -> str:
+    """The place in the user's files, and the traceback from there on."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if os.path.abspath(frame.filename).startswith(source + os.sep)]
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{os.path.relpath(error.filename, source)}, line {error.lineno}"
+    elif own:
+        place = f"{os.path.relpath(own[-1].filename, source)}, line {own[-1].lineno}"
+    else:
+        place = "main.py"
+    first = next((number for number, frame in enumerate(frames) if frame in own), len(frames))
+    text = "".join(traceback.format_exception(type(error), error, _skip(error.__traceback__, first)))
+    return f"{place}: {type(error).__name__}: {error}\n{text}"
+
+
+def _skip(tb: types.TracebackType | None, frames: int) -> types.TracebackType | None:
+    for _ in range(frames):
+        tb = tb.tb_next if tb is not None else None
+    return tb
+
+
+class Host:
+    """The WSGI application: finds the function by the path, hands the request to its app, and logs one line."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._project = settings.project
+        self._by_key = {
+            f"{region}-{function.name}": function for function in settings.functions for region in function.regions
+        }
+        self._slots = {
+            function.name: threading.BoundedSemaphore(function.concurrency) for function in settings.functions
+        }
+        self._error: str | None = None
+        self._apps: dict[str, WSGIApplication] = {}
+        try:
+            self._apps = load(settings)
+        except LoadError as error:
+            self._error = str(error)
+            print(f"The functions could not be loaded. {self._error}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == HEALTH_PATH:
+            health = {"loaded": self._error is None, "error": self._error, "pid": os.getpid()}
+            return _answer(start_response, 200, json.dumps(health), "application/json")
+        if match := _TRIGGER.fullmatch(path):
+            key, rest = match["key"], "/"
+        elif match := _DIRECT.fullmatch(path):
+            key, rest = f"{match['region']}-{match['name']}", match["rest"] or "/"
+        else:
+            return _answer(start_response, 404, "Not Found", "text/plain")
+        if match["project"] != self._project:
+            return _answer(start_response, 404, "Not Found", "text/plain")
+        function = self._by_key.get(key)
+        if function is None:
+            known = ", ".join(self._by_key)
+            text = f"Function {key} does not exist, valid functions are: {known}"
+            return _answer(start_response, 404, text, "text/html")
+        if self._error is not None:
+            return _answer(start_response, 500, self._error, "text/plain", (LOAD_ERROR_HEADER, "1"))
+        return self._invoke(function, rest, environ, start_response)
+
+    def _invoke(
+        self, function: Function, path: str, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        # As in production the function sees the path below its own URL, and no trace of the mount point.
+        environ["PATH_INFO"] = path
+        query = environ.get("QUERY_STRING")
+        environ["RAW_URI"] = environ["REQUEST_URI"] = f"{path}?{query}" if query else path
+        method, started = environ["REQUEST_METHOD"], time.perf_counter()
+        status = [""]
+
+        def noting_start_response(line: str, *rest: Any) -> Callable[[bytes], object]:
+            status[0] = line.partition(" ")[0]
+            return start_response(line, *rest)
+
+        slot = self._slots[function.name]
+        slot.acquire()
+
+        def done() -> None:
+            slot.release()
+            milliseconds = (time.perf_counter() - started) * 1000
+            print(f"{function.name} {method} {path} {status[0]} {milliseconds:.0f} ms", flush=True)  # noqa: T201
+
+        try:
+            body = self._apps[function.name](environ, noting_start_response)
+        except BaseException:
+            done()
+            raise
+        return _Body(body, done)
+
+
+class _Body:
+    """A response body that calls `done` when the server has sent or dropped it."""
+
+    def __init__(self, body: Iterable[bytes], done: Callable[[], None]) -> None:
+        self._body = body
+        self._done = done
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        try:
+            getattr(self._body, "close", lambda: None)()
+        finally:
+            self._done()
+
+
+def _answer(
+    start_response: "StartResponse", status: int, text: str, content_type: str, *headers: tuple[str, str]
+) -> list[bytes]:
+    body = text.encode()
+    start_response(
+        f"{status} {HTTPStatus(status).phrase}",
+        [("Content-Type", f"{content_type}; charset=utf-8"), ("Content-Length", str(len(body))), *headers],
+    )
+    return [body]
+
+
+class Application(GunicornApplication):  # type: ignore[misc] # functions-framework has no types
+    """functions-framework's own gunicorn server, which loads the app in the worker rather than in the arbiter."""
+
+    def __init__(self, settings_path: str) -> None:
+        self._settings_path = settings_path
+        settings = Settings.read(settings_path)
+        options = {
+            # Each function's own limit is its semaphore; the pool only has to be large enough for all of them.
+            # Threads are started when needed, so a large pool costs nothing.
+            "threads": sum(function.concurrency for function in settings.functions) + 16,
+            "workers": 1,
+            # Requests in work when the code is reloaded end in the old worker, within the longest timeout.
+            "graceful_timeout": settings.graceful_seconds,
+            "timeout": 0,
+            "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108 - as gunicorn's docs advise
+            "control_socket_disable": True,
+        }
+        super().__init__(None, "127.0.0.1", settings.port, False, **options)
+
+    def load_config(self) -> None:
+        # Settings that the installed gunicorn does not know yet (control_socket_disable came with 25) are left out.
+        self.options = {key: value for key, value in self.options.items() if key in self.cfg.settings}
+        super().load_config()
+
+    def load(self) -> Host:
+        settings = Settings.read(self._settings_path)
+        os.environ.update(settings.environment)
+        return Host(settings)
+
+
+if __name__ == "__main__":
+    Application(sys.argv[1]).run()

@@ -1,0 +1,97 @@
+"""The emulator hub, where tools find the suite: fireemu's own, with the truth about the Python functions put in.
+
+fireemu's hub lists its private port, on which the twins are, as `functions`. This one passes every request on to it and changes that one thing.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firesuite.ports import HOST, Ports
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class Hub:
+    """The WSGI application."""
+
+    def __init__(self, ports: Ports, private_port: int, *, has_functions: bool) -> None:
+        """`private_port` is fireemu's hub."""
+        self._moved = {"hub": ports.hub, **({"functions": ports.functions} if has_functions else {})}
+        self._private_port = private_port
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        headers = {
+            name: environ[key]
+            for name, key in (("Content-Type", "CONTENT_TYPE"), ("Origin", "HTTP_ORIGIN"))
+            if environ.get(key)
+        }
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        connection = http.client.HTTPConnection(HOST, self._private_port, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            answer = response.read()
+        except OSError:
+            text = b"fireemu is not ready."
+            start_response(
+                "503 Service Unavailable", [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
+            )
+            return [text]
+        finally:
+            connection.close()
+        if response.status == 200 and path in {"/", "/emulators"}:
+            answer = json.dumps(self._corrected(json.loads(answer)), indent=2).encode()
+        kept = [
+            (name, value)
+            for name, value in response.getheaders()
+            if name.lower().startswith("access-control-") or name.lower() in {"content-type", "vary"}
+        ]
+        status = f"{response.status} {HTTPStatus(response.status).phrase}"
+        start_response(status, [*kept, ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def _corrected(self, answer: dict[str, Any]) -> dict[str, Any]:
+        if "origins" in answer:
+            return {**answer, "origins": [f"http://{HOST}:{self._moved['hub']}"], "port": self._moved["hub"]}
+        for name, port in self._moved.items():
+            if name in answer:
+                answer[name] |= {"port": port, "pid": os.getpid()}
+                for listen in answer[name].get("listen", []):
+                    listen["port"] = port
+        return answer
+
+
+class Locator:
+    """The file by which tools find the hub of a project's running suite: `hub-PROJECT.json` in the temporary directory."""
+
+    def __init__(self, project_id: str, hub_port: int) -> None:
+        self._path = Path(tempfile.gettempdir()) / f"hub-{project_id}.json"
+        self._content = {"version": "firesuite", "origins": [f"http://{HOST}:{hub_port}"], "pid": os.getpid()}
+
+    def write(self) -> None:
+        """Leaves the file of another live suite of the same project alone."""
+        if self._owner() is None:
+            self._path.write_text(json.dumps(self._content), encoding="utf-8")
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(self._path.read_text(encoding="utf-8")) == self._content:
+                self._path.unlink()
+
+    def _owner(self) -> int | None:
+        """The process that the file names, if it is alive."""
+        try:
+            pid = int(json.loads(self._path.read_text(encoding="utf-8"))["pid"])
+            os.kill(pid, 0)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return pid

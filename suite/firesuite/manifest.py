@@ -1,0 +1,113 @@
+"""The exported functions of a codebase, as its `functions.yaml` describes them (the manifest `v1alpha1` of firebase-tools)."""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from firesuite.errors import SuiteError
+
+DEFAULT_REGION = "us-central1"
+DEFAULT_CONCURRENCY = 80  # of a second generation function with at least one CPU
+DEFAULT_TIMEOUT_SECONDS = 60
+
+
+class Kind(enum.Enum):
+    """What starts a function; the value is the key of the manifest that says so."""
+
+    HTTPS = "httpsTrigger"
+    CALLABLE = "callableTrigger"
+    EVENT = "eventTrigger"
+    SCHEDULE = "scheduleTrigger"
+    TASK_QUEUE = "taskQueueTrigger"
+    BLOCKING = "blockingTrigger"
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether clients call it by URL, so that nothing has to deliver to it."""
+        return self in {Kind.HTTPS, Kind.CALLABLE}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One exported function: `name` is its deployed name, `entry_point` what main.py calls it."""
+
+    name: str
+    entry_point: str
+    regions: tuple[str, ...]
+    kind: Kind
+    trigger: Mapping[str, Any]
+    concurrency: int
+    timeout_seconds: int
+
+    @classmethod
+    def parse(cls, name: str, spec: Mapping[str, Any], where: str) -> Self:
+        kind = next((kind for kind in Kind if kind.value in spec), None)
+        if kind is None:
+            known = ", ".join(kind.value for kind in Kind)
+            raise SuiteError(f"{where}: endpoints.{name} has none of the triggers that are known here ({known}).")
+        regions = spec.get("region") or [DEFAULT_REGION]
+        cpu = spec.get("cpu")
+        one_at_a_time = isinstance(cpu, int | float) and cpu < 1
+        return cls(
+            name=name,
+            entry_point=spec.get("entryPoint") or name,
+            regions=tuple([regions] if isinstance(regions, str) else regions),
+            kind=kind,
+            trigger=spec[kind.value] or {},
+            concurrency=_whole(spec.get("concurrency")) or (1 if one_at_a_time else DEFAULT_CONCURRENCY),
+            timeout_seconds=_whole(spec.get("timeoutSeconds")) or DEFAULT_TIMEOUT_SECONDS,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manifest:
+    """All functions of one codebase, in the manifest's order."""
+
+    endpoints: tuple[Endpoint, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises SuiteError, with the file and the line, when it is missing or not a manifest."""
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SuiteError(
+                f"{path} is missing: it lists the functions that main.py exports. Write it with"
+                f" `{GENERATE}` in {path.parent}."
+            ) from None
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            raise SuiteError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from None
+        endpoints = document.get("endpoints") if isinstance(document, dict) else None
+        if not isinstance(endpoints, dict):
+            raise SuiteError(f"{path}: the key 'endpoints' is missing.")
+        return cls(tuple(Endpoint.parse(name, spec, str(path)) for name, spec in endpoints.items()))
+
+    @property
+    def delivered(self) -> tuple[Endpoint, ...]:
+        """Those to which something must deliver: events, schedules, tasks, blocking calls."""
+        return tuple(endpoint for endpoint in self.endpoints if not endpoint.kind.is_direct)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Raises SuiteError, with the names there are, for a name that is not exported."""
+        for endpoint in self.endpoints:
+            if endpoint.name == name:
+                return endpoint
+        names = ", ".join(endpoint.name for endpoint in self.endpoints)
+        raise SuiteError(f"There is no function {name!r}; there are: {names}.")
+
+
+GENERATE = (
+    'python -c "from firebase_functions.private import serving;'
+    ' print(serving.functions_as_yaml(serving.get_functions()))" > functions.yaml'
+)
+
+
+def _whole(value: object) -> int | None:
+    """A number as it stands; a parameter expression or null leaves the default."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,293 @@
+"""The suite: everything a Firebase project with Python functions needs on one machine, as a context manager."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from firesuite import fcm, fireemu, twins
+from firesuite.bridge import Bridge
+from firesuite.clock import ClockTicker
+from firesuite.control import ControlApi, ControlError
+from firesuite.errors import SuiteError
+from firesuite.functions import FunctionsHost
+from firesuite.hub import Hub, Locator
+from firesuite.ports import HOST, Ports, free_ports, is_free
+from firesuite.processes import Log, Processes
+from firesuite.project import Codebase, Project
+from firesuite.reload import Watch
+from firesuite.server import Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+START_SECONDS = 30.0
+"""How long the slowest service may take; it takes about 1 s on a laptop."""
+
+_PROBE_SECONDS = 0.02
+
+# As many deliveries at a time as fireemu has events in work: each waits in its thread for the function's answer.
+_BRIDGE_THREADS = 64
+
+
+class Suite:
+    """Starts with `start` or on entering a `with` block, stops with `stop` or on leaving it."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        ports: Ports | None = None,
+        watch: bool = False,
+        profile: str = "strict",
+        log: Log = lambda _service, _line: None,
+    ) -> None:
+        """`watch` is for a person at work: functions are reloaded when their source changes, code that does not load is no
+        reason not to start, and the virtual clock goes with the real one. Without it the clock moves only by `control`.
+
+        `ports` are the project's own by default; `profile` is fireemu's: `strict` behaves as production, `emulator` as
+        Google's emulators. `log` gets each line of each service's output, from several threads.
+        """
+        self.project = project
+        self.ports = ports or project.ports
+        self._watching = watch
+        self._profile = profile
+        self._log = log
+        self._exit = contextlib.ExitStack()
+        self._processes: Processes | None = None
+        self._functions: FunctionsHost | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def control(self) -> ControlApi:
+        return ControlApi(self.ports.auth)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables by which Firebase's SDKs find the services, for a command that is to use them."""
+        project_id = self.project.project_id
+        config = {
+            "projectId": project_id,
+            "storageBucket": f"{project_id}.appspot.com",
+            "databaseURL": f"https://{project_id}.firebaseio.com",
+        }
+        return {
+            "GCLOUD_PROJECT": project_id,
+            "GOOGLE_CLOUD_PROJECT": project_id,
+            "FIREBASE_CONFIG": json.dumps(config),
+            "FIREBASE_EMULATOR_HUB": f"{HOST}:{self.ports.hub}",
+            "FIRESTORE_EMULATOR_HOST": f"{HOST}:{self.ports.firestore}",
+            "FIREBASE_AUTH_EMULATOR_HOST": f"{HOST}:{self.ports.auth}",
+            "FUNCTIONS_EMULATOR_HOST": f"{HOST}:{self.ports.functions}",
+            "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{self.ports.tasks}",
+            "CLOUD_EVENTARC_EMULATOR_HOST": f"http://{HOST}:{self.ports.eventarc}",
+            "FCM_EMULATOR_HOST": f"{HOST}:{self.ports.fcm}",
+        }
+
+    def function_url(self, name: str) -> str:
+        """Where an HTTP or callable function answers. Raises SuiteError for a name that is not exported."""
+        endpoint = self._codebase.manifest.endpoint(name)
+        return f"http://{HOST}:{self.ports.functions}/{self.project.project_id}/{endpoint.regions[0]}/{name}"
+
+    def services(self) -> Mapping[str, str]:
+        """The URL of each service, by the name a person knows it by."""
+        ports = self.ports
+        return {
+            "Firestore": f"http://{HOST}:{ports.firestore}",
+            "Auth": f"http://{HOST}:{ports.auth}",
+            "Functions": f"http://{HOST}:{ports.functions}",
+            "Tasks": f"http://{HOST}:{ports.tasks}",
+            "FCM": f"http://{HOST}:{ports.fcm}",
+            "Hub": f"http://{HOST}:{ports.hub}",
+            "UI": f"http://{HOST}:{ports.ui}",
+        }
+
+    def start(self) -> None:
+        """Start everything and return when each service answers.
+
+        Raises SuiteError, with nothing left running, when a port is taken, something is not installed, a process ends,
+        or (unless it watches) the functions cannot be loaded.
+        """
+        self._check_ports()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop everything, within 5 s. Nothing is left: no process, no port, no file. May be called twice."""
+        self._exit.close()
+
+    def wait(self) -> None:
+        """Return never, unless a process ends: raises SuiteError then. Leave it by an exception (KeyboardInterrupt)."""
+        while True:
+            self.check()
+            time.sleep(0.2)
+
+    def check(self) -> None:
+        """Raise SuiteError if a process has ended."""
+        ended = self._processes.ended() if self._processes else None
+        if ended is not None:
+            raise SuiteError(f"{ended.service} ended with exit code {ended.exit_code()}; its output above says why.")
+
+    def _check_ports(self) -> None:
+        labels = {
+            "auth": "Auth",
+            "functions": "Functions",
+            "firestore": "Firestore",
+            "hub": "the hub",
+            "ui": "the UI",
+            "logging": "logging",
+            "eventarc": "Eventarc",
+            "tasks": "Tasks",
+            "fcm": "FCM",
+        }
+        for name, label in labels.items():
+            port = getattr(self.ports, name)
+            if not is_free(port):
+                other = "" if name == "fcm" else f", or emulators.{name}.port in firebase.json"
+                raise SuiteError(
+                    f"Port {port} for {label} is taken by another program: stop it, or give another port with"
+                    f" --{name}-port{other}."
+                )
+
+    def _start(self) -> None:
+        binary = fireemu.find_binary(self.project.directory)
+        directory = Path(tempfile.mkdtemp(prefix="firesuite-"))
+        self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
+        private_functions, private_hub = free_ports(2)
+        codebase = self.project.codebase
+
+        # Servers first, so that they are stopped last: the children talk to them.
+        self._serve(fcm.create_app(), "FCM", self.ports.fcm)
+        self._serve(Hub(self.ports, private_hub, has_functions=codebase is not None), "the hub", self.ports.hub)
+        bridge_port = 0
+        if codebase is not None:
+            bridge = Bridge(self.project.project_id, codebase.manifest, self.ports.functions)
+            bridge_port = self._serve(bridge, "the event bridge", threads=_BRIDGE_THREADS)
+        self._processes = Processes(directory, self._log)
+        self._exit.callback(self._processes.stop)
+
+        twin_directory = None
+        if codebase is not None:
+            self._exit.callback(bridge.stop)
+            self._functions = FunctionsHost(
+                codebase, self.project.project_id, self.ports.functions, self.environment, directory
+            )
+            self._functions.start(self._processes, cache_bytecode=not self._watching)
+            twin_directory = directory / "twins"
+            node_modules = fireemu.find_node_modules(self.project.directory)
+            twins.write(codebase.manifest, twin_directory, node_modules=node_modules, bridge_port=bridge_port)
+        configuration = fireemu.Configuration(
+            project=self.project,
+            ports=self.ports,
+            profile=self._profile,
+            twins=twin_directory,
+            private_functions=private_functions,
+            private_hub=private_hub,
+            services=frozenset({"auth", "firestore"} | ({"functions"} if twin_directory else set())),
+        )
+        self._processes.start(
+            "fireemu",
+            [binary, *configuration.write(directory)],
+            directory=directory,
+            environment=fireemu.environment(os.environ, directory),
+        )
+        self._until_ready()
+        locator = Locator(self.project.project_id, self.ports.hub)
+        locator.write()
+        self._exit.callback(locator.remove)
+        if self._watching:
+            self._start_watching()
+
+    @property
+    def _codebase(self) -> Codebase:
+        if self.project.codebase is None:
+            raise SuiteError("This project has no Python functions: firebase.json names no codebase with one.")
+        return self.project.codebase
+
+    def _serve(self, app: "WSGIApplication", service: str, port: int = 0, threads: int = 8) -> int:
+        server = Server(app, service=service, port=port, threads=threads)
+        self._exit.callback(server.stop)
+        server.start()
+        return server.port
+
+    def _until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        waiting = {
+            "Auth": self.control.is_live,
+            "Firestore": lambda: not is_free(self.ports.firestore),
+            "the hub": self._hub_answers,
+            "the functions": self._functions_ready,
+            "the events": self._twins_loaded,
+        }
+        while waiting:
+            self.check()
+            waiting = {name: probe for name, probe in waiting.items() if not probe()}
+            if waiting and time.monotonic() > deadline:
+                names = ", ".join(waiting)
+                raise SuiteError(f"Not ready after {START_SECONDS:.0f} s: {names}. The output above may say why.")
+            time.sleep(_PROBE_SECONDS)
+
+    def _hub_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.ports.hub}/", timeout=5) as response:  # noqa: S310 - our own URL
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def _functions_ready(self) -> bool:
+        if self._functions is None:
+            return True
+        return self._functions.answers() if self._watching else self._functions.is_ready()
+
+    def _twins_loaded(self) -> bool:
+        codebase = self.project.codebase
+        if codebase is None:
+            return True
+        try:
+            status = self.control.functions()
+        except (OSError, ControlError):
+            return False
+        return status.runner_alive and set(status.functions) == {twin.name for twin in codebase.manifest.delivered}
+
+    def _start_watching(self) -> None:
+        ticker = ClockTicker(self.control)
+        ticker.start()
+        self._exit.callback(ticker.stop)
+        if self.project.codebase is not None:
+            watch = Watch(self.project.codebase.source, self._reload)
+            watch.start()
+            self._exit.callback(watch.stop)
+
+    def _reload(self) -> None:
+        """A file of the functions changed."""
+        before = self._codebase.manifest.delivered
+        try:
+            self.project = self.project.reload()
+        except SuiteError as error:
+            self._log("firesuite", str(error))
+            return
+        self._log("firesuite", "The functions' source changed: reloading.")
+        if self._functions is not None:
+            self._functions.reload(self._codebase)
+        if self._codebase.manifest.delivered != before:
+            self._log(
+                "firesuite", "functions.yaml has other triggers than at the start: restart to have them delivered."
+            )

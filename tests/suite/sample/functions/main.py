@@ -1,0 +1,115 @@
+"""A small functions project: one function of each kind that the suite delivers to.
+
+What the functions saw they write into Firestore, where the tests read it.
+"""
+
+import datetime as dt
+import os
+import threading
+import time
+
+import firebase_admin
+from firebase_functions import firestore_fn, https_fn, scheduler_fn, tasks_fn
+from firebase_functions.options import SupportedRegion
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+# A second execution of this module in one process would raise here.
+firebase_admin.initialize_app()
+
+REGION = SupportedRegion.AUSTRALIA_SOUTHEAST1
+VERSION = "1"
+
+_lock = threading.Lock()
+_clients = {}
+
+
+def database():
+    with _lock:
+        if "client" not in _clients:
+            _clients["client"] = firestore.Client(
+                project=os.environ["GCLOUD_PROJECT"], credentials=AnonymousCredentials()
+            )
+        return _clients["client"]
+
+
+@https_fn.on_request(region=REGION, concurrency=20)
+def web(request: https_fn.Request) -> https_fn.Response:
+    if request.path == "/slow":
+        time.sleep(float(request.args["seconds"]))
+    if request.path == "/crash":
+        raise ValueError("asked to")
+    return {
+        "version": VERSION,
+        "method": request.method,
+        "path": request.path,
+        "root": request.root_path,
+        "url": request.url,
+        "query": request.args.to_dict(),
+        "pid": os.getpid(),
+        "environment": {name: os.environ.get(name) for name in request.args.getlist("env")},
+    }
+
+
+@https_fn.on_request(region=REGION, concurrency=1)
+def alone(request: https_fn.Request) -> https_fn.Response:
+    started = time.monotonic()
+    time.sleep(0.1)
+    return {"started": started, "ended": time.monotonic()}
+
+
+@https_fn.on_call(region=REGION)
+def add(request: https_fn.CallableRequest):
+    if "a" not in request.data:
+        raise https_fn.HttpsError(https_fn.FunctionsErrorCode.INVALID_ARGUMENT, "a is missing")
+    return {"sum": request.data["a"] + request.data["b"], "uid": request.auth.uid if request.auth else None}
+
+
+def _state(snapshot):
+    return snapshot.to_dict() if snapshot is not None else None
+
+
+def retried(function):
+    """firebase-functions 0.6 has no `retry` for Firestore functions: their manifest entry is the only place for it."""
+    function.__firebase_endpoint__.eventTrigger["retry"] = True
+    return function
+
+
+@retried
+@firestore_fn.on_document_written(document="orders/{orderId}", region=REGION)
+def onorder(event: firestore_fn.Event) -> None:
+    database().collection("seen").add(
+        {
+            "order": event.params["orderId"],
+            "id": event.id,
+            "before": _state(event.data.before),
+            "after": _state(event.data.after),
+            "at": time.time(),
+        }
+    )
+
+
+@firestore_fn.on_document_created(document="{kind}/{id}/lines/{lineId}", region=REGION)
+def online(event: firestore_fn.Event) -> None:
+    database().collection("lines").add({"params": event.params, "data": event.data.to_dict(), "source": event.source})
+
+
+@retried
+@firestore_fn.on_document_created(document="flaky/{id}", region=REGION)
+def flaky(event: firestore_fn.Event) -> None:
+    attempts = database().document(f"attempts/{event.params['id']}")
+    attempts.set({"count": firestore.Increment(1)}, merge=True)
+    if attempts.get().get("count") < 3:
+        raise RuntimeError("not yet")
+
+
+@scheduler_fn.on_schedule(schedule="0 3 * * *", timezone=scheduler_fn.Timezone("Australia/Sydney"), region=REGION)
+def nightly(event: scheduler_fn.ScheduledEvent) -> None:
+    database().collection("nights").add({"job": event.job_name, "time": event.schedule_time.astimezone(dt.UTC)})
+
+
+@tasks_fn.on_task_dispatched(region=REGION)
+def work(request: tasks_fn.CallableRequest) -> None:
+    database().collection("worked").add(
+        {"data": request.data, "queue": request.raw_request.headers.get("X-CloudTasks-QueueName")}
+    )
