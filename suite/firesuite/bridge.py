@@ -1,7 +1,8 @@
 """Takes events from the twins and posts them to the Python functions, as Eventarc, Cloud Scheduler and Cloud Tasks do.
 
-The function's status is the twin's, and so decides about a retry. A function that cannot be reached because it is being reloaded, or whose code does
-not load at the moment, has not seen the event: that one is held here until it can be delivered.
+The function's status is the twin's, and so decides about a retry. A function that cannot be reached because it is
+being reloaded, or whose code does not load at the moment, has not seen the event: that one is held here until it can be
+delivered.
 """
 
 import dataclasses

@@ -74,10 +74,11 @@ def run(suite: Suite, ready: Callable[[Suite], None]) -> int:
             ready(suite)
             suite.wait()
     except Interrupted:
-        return 0
+        pass
     except SuiteError as error:
         print(f"firesuite: {error}", file=sys.stderr)
         return 1
+    return 0
 
 
 def table(suite: Suite) -> str:
@@ -116,9 +117,10 @@ def _exec(options: argparse.Namespace) -> int:
         raise SuiteError("Give the command to run after --: firesuite exec -- pytest.")
     try:
         with interruptible(), _suite(options, watch=False) as suite:
-            return _run_command(command, suite)
+            code = _run_command(command, suite)
     except Interrupted as interrupted:
-        return 128 + interrupted.number
+        code = 128 + interrupted.number
+    return code
 
 
 def _run_command(command: Sequence[str], suite: Suite) -> int:
@@ -149,9 +151,10 @@ def _fcm(options: argparse.Namespace) -> int:
             print(f"FCM  http://{HOST}:{server.port}", flush=True)
             threading.Event().wait()
     except Interrupted:
-        return 0
+        pass
     finally:
         server.stop()
+    return 0
 
 
 def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:

@@ -1,7 +1,7 @@
 """Keeps fireemu's virtual clock beside the real one, for a suite that a person works with.
 
-fireemu's clock stands still until it is moved. Left so, schedules never run, retries wait for ever, and after an hour the ID tokens it issues have
-expired when they are issued.
+fireemu's clock stands still until it is moved. Left so, schedules never run, retries wait for ever, and after an hour
+the ID tokens it issues have expired when they are issued.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """A typed client of fireemu's control API, which it serves on the Auth port under `/v1`.
 
-Durations are in seconds, times are aware datetimes. Every method raises ControlError, with fireemu's own words, when it is refused.
+Durations are in seconds, times are aware datetimes. Every method raises ControlError, with fireemu's own words, when it
+is refused.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ import datetime as dt
 import http.client
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -105,8 +107,17 @@ class ControlApi:
         self._call("DELETE", self._path(f"/snapshots/{quote(name)}"))
 
     def await_idle(self) -> bool:
-        """Wait until no event is pending or running; False when fireemu gave up waiting."""
-        return bool(self._call("POST", f"/v1/sessions/{self._session}:awaitIdle", {})["idle"])
+        """Wait until all events are done with, their retries too; False when they are not after 30 s.
+
+        A retry waits for the virtual clock: with one outstanding, advance it first.
+        """
+        try:
+            self._call("POST", f"/v1/sessions/{self._session}:awaitIdle", {})
+        except ControlError as error:
+            if error.status == HTTPStatus.GATEWAY_TIMEOUT:
+                return False
+            raise
+        return True
 
     def functions(self) -> FunctionsStatus:
         answer = self._call("GET", self._path("/functions"))

@@ -1,7 +1,8 @@
 """An event as fireemu hands it to a Node function, turned into the HTTP request that a deployed Python function gets.
 
-Sources: what Eventarc sends to a second generation function (CloudEvents 1.0 HTTP binding, binary content mode, `DocumentEventData` as protobuf),
-and what Cloud Scheduler sends (https://cloud.google.com/scheduler/docs/reference/rpc/google.cloud.scheduler.v1#httptarget).
+Sources: what Eventarc sends to a second generation function (CloudEvents 1.0 HTTP binding, binary content mode,
+`DocumentEventData` as protobuf), and what Cloud Scheduler sends
+(https://cloud.google.com/scheduler/docs/reference/rpc/google.cloud.scheduler.v1#httptarget).
 """
 
 import base64
@@ -9,7 +10,6 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from google.events.cloud.firestore import DocumentEventData
 from google.protobuf import json_format
@@ -84,5 +84,7 @@ def _cloud_event(attributes: Mapping[str, Any], content_type: str, body: bytes) 
 
 
 def _header_value(text: str) -> str:
-    """CloudEvents HTTP binding 3.1.3.2: what is not printable ASCII, space, quote and percent are percent-encoded."""
-    return quote(text, safe="".join(map(chr, range(0x21, 0x7F))).replace('"', "").replace("%", ""))
+    """Eventarc sends UTF-8 as it is, and not percent-encoded as the CloudEvents binding wants it, so that Python, which
+    reads headers as Latin-1, sees `cafÃ©` in `event.params` of `cafes/café`: firebase/firebase-functions-python#220,
+    firebase/firebase-functions#1459."""
+    return text.encode().decode("latin-1")

@@ -1,6 +1,7 @@
 """fireemu: one binary that is Firestore, Auth, the event side of functions, schedules, task queues, the hub and the UI.
 
-It runs no Python, so it gets a firebase.json of its own, derived from the project's, in which the twins are the functions.
+It runs no Python, so it gets a firebase.json of its own, derived from the project's, in which the twins are the
+functions.
 """
 
 import dataclasses

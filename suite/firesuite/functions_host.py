@@ -1,10 +1,11 @@
 """Serves all functions of one codebase from one gunicorn worker, as `/{project}/{region}/{name}`.
 
-It runs in the functions' own interpreter, which has what functions/requirements.txt says and nothing of firesuite: it imports only the standard
-library, functions-framework and gunicorn, and is started as a script with one argument, a JSON file (`Settings`).
+It runs in the functions' own interpreter, which has what functions/requirements.txt says and nothing of firesuite: it
+imports only the standard library, functions-framework and gunicorn, and is started as a script with one argument, a
+JSON file (`Settings`).
 
-The arbiter never imports the user's code; the worker does, so that SIGHUP to the arbiter loads it afresh while the listening socket stays and
-requests in work end in the old worker.
+The arbiter never imports the user's code; the worker does, so that SIGHUP to the arbiter loads it afresh while the
+listening socket stays and requests in work end in the old worker.
 """
 
 import sys
@@ -26,6 +27,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+# The `type: ignore`s below: neither functions-framework nor gunicorn annotates what is called here.
 import functions_framework
 from functions_framework import _function_registry
 from functions_framework._http.gunicorn import GunicornApplication
@@ -92,11 +94,11 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
 
     Raises LoadError.
     """
-    main = os.path.join(settings.source, "main.py")
-    module, spec = _function_registry.load_function_module(main)
+    main = str(Path(settings.source, "main.py"))
+    module, spec = _function_registry.load_function_module(main)  # type: ignore[no-untyped-call]
     try:
         spec.loader.exec_module(module)
-    except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
+    except BaseException as error:  # user code may raise anything, SystemExit too
         raise LoadError(_describe(error, settings.source)) from error
     spec.loader = _LoadedOnce()
     _function_registry.load_function_module = lambda _source: (module, spec)
@@ -104,7 +106,7 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
     if missing:
         raise LoadError(f"functions.yaml names {', '.join(missing)}, which main.py does not define.")
     apps = {
-        function.name: functions_framework.create_app(function.entry_point, main, function.signature)
+        function.name: functions_framework.create_app(function.entry_point, main, function.signature)  # type: ignore[no-untyped-call]
         for function in settings.functions
     }
     # create_app() leaves the last function's name behind; in one process for all of them it would be a lie.
@@ -116,7 +118,7 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
 def _describe(error: BaseException, source: str) -> str:
     """The place in the user's files, and the traceback from there on."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if os.path.abspath(frame.filename).startswith(source + os.sep)]
+    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(source)]
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{os.path.relpath(error.filename, source)}, line {error.lineno}"
     elif own:
@@ -233,7 +235,7 @@ def _answer(
     return [body]
 
 
-class Application(GunicornApplication):  # type: ignore[misc] # functions-framework has no types
+class Application(GunicornApplication):
     """functions-framework's own gunicorn server, which loads the app in the worker rather than in the arbiter."""
 
     def __init__(self, settings_path: str) -> None:
@@ -247,15 +249,16 @@ class Application(GunicornApplication):  # type: ignore[misc] # functions-framew
             # Requests in work when the code is reloaded end in the old worker, within the longest timeout.
             "graceful_timeout": settings.graceful_seconds,
             "timeout": 0,
-            "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108 - as gunicorn's docs advise
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 - as gunicorn's docs advise
             "control_socket_disable": True,
         }
-        super().__init__(None, "127.0.0.1", settings.port, False, **options)
+        super().__init__(None, "127.0.0.1", settings.port, False, **options)  # type: ignore[no-untyped-call]
 
     def load_config(self) -> None:
         # Settings that the installed gunicorn does not know yet (control_socket_disable came with 25) are left out.
-        self.options = {key: value for key, value in self.options.items() if key in self.cfg.settings}
-        super().load_config()
+        known = self.cfg.settings if self.cfg is not None else {}
+        self.options = {key: value for key, value in self.options.items() if key in known}
+        super().load_config()  # type: ignore[no-untyped-call]
 
     def load(self) -> Host:
         settings = Settings.read(self._settings_path)
@@ -264,4 +267,4 @@ class Application(GunicornApplication):  # type: ignore[misc] # functions-framew
 
 
 if __name__ == "__main__":
-    Application(sys.argv[1]).run()
+    Application(sys.argv[1]).run()  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """The emulator hub, where tools find the suite: fireemu's own, with the truth about the Python functions put in.
 
-fireemu's hub lists its private port, on which the twins are, as `functions`. This one passes every request on to it and changes that one thing.
+fireemu's hub lists its private port, on which the twins are, as `functions`. This one passes every request on to it and
+changes that one thing.
 """
 
 import contextlib
@@ -71,7 +72,7 @@ class Hub:
 
 
 class Locator:
-    """The file by which tools find the hub of a project's running suite: `hub-PROJECT.json` in the temporary directory."""
+    """The file by which tools find the hub of a running suite: `hub-PROJECT.json` in the temporary directory."""
 
     def __init__(self, project_id: str, hub_port: int) -> None:
         self._path = Path(tempfile.gettempdir()) / f"hub-{project_id}.json"

@@ -1,4 +1,4 @@
-"""The exported functions of a codebase, as its `functions.yaml` describes them (the manifest `v1alpha1` of firebase-tools)."""
+"""The exported functions of a codebase, as its `functions.yaml` (manifest `v1alpha1`) describes them."""
 
 import dataclasses
 import enum

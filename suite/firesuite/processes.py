@@ -67,7 +67,7 @@ class Processes:
         """`directory` is the suite's temporary directory; the reaper removes it if the suite is killed."""
         self._log = log
         self._children: list[Child] = []
-        self._reaper = subprocess.Popen(
+        self._reaper = subprocess.Popen(  # noqa: S603 - our own file by our own interpreter
             [sys.executable, "-I", "-S", reaper.__file__],
             stdin=subprocess.PIPE,
             start_new_session=True,

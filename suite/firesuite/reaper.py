@@ -1,8 +1,9 @@
 """Kills what a suite started when the suite itself is killed, so that even SIGKILL leaves no orphan.
 
-A process of its own (`python -I -S reaper.py`, in its own session), which holds the reading end of a pipe. The suite writes one line for each
-child, `+PID`, which is also the id of the child's session and process group, `-PID` when it has ended, and `dir PATH` for its temporary directory.
-The end of the pipe is the end of the suite: what is still listed then is killed and the directory removed. It imports nothing of firesuite.
+A process of its own (`python -I -S reaper.py`, in its own session), which holds the reading end of a pipe. The suite
+writes one line for each child, `+PID`, which is also the id of the child's session and process group, `-PID` when it
+has ended, and `dir PATH` for its temporary directory. The end of the pipe is the end of the suite: what is still listed
+then is killed and the directory removed. It imports nothing of firesuite.
 """
 
 import contextlib

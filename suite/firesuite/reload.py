@@ -14,8 +14,7 @@ _CHANGES = frozenset({"created", "modified", "moved", "deleted"})
 
 
 class Watch(FileSystemEventHandler):
-    """From `start` to `stop`. Ignored are the virtual environment, caches, and files and directories with a dot in front,
-    except the .env files."""
+    """From `start` to `stop`. The virtual environment, caches, and what begins with a dot (but .env) are ignored."""
 
     def __init__(self, directory: Path, changed: Callable[[], None]) -> None:
         self._directory = directory.resolve()

@@ -5,6 +5,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+# The `type: ignore`s below: waitress has no annotations.
 import waitress.server
 from waitress import wasyncore
 
@@ -33,7 +34,7 @@ class Server:
         self.port: int = listener.getsockname()[1]
         self._listener = listener
         self._connections: dict[int, Any] = {}
-        self._server = waitress.server.create_server(
+        self._server = waitress.server.create_server(  # type: ignore[no-untyped-call]
             app, map=self._connections, sockets=[listener], threads=threads, ident=None, channel_timeout=3600
         )
         self._stopping = threading.Event()
@@ -45,7 +46,7 @@ class Server:
     def _run(self) -> None:
         # waitress' own loop ends only by an exception in its thread; this one ends when it is told.
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=30.0, use_poll=True, map=self._connections, count=1)
+            wasyncore.loop(timeout=30.0, use_poll=True, map=self._connections, count=1)  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
         """Close the port and the connections; a request in work is given up after half a second."""
@@ -54,5 +55,5 @@ class Server:
             self._server.pull_trigger()
             self._thread.join()
         self._server.task_dispatcher.shutdown(timeout=0.5)
-        wasyncore.close_all(self._connections)
+        wasyncore.close_all(self._connections)  # type: ignore[no-untyped-call]
         self._listener.close()

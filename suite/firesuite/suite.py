@@ -49,8 +49,8 @@ class Suite:
         profile: str = "strict",
         log: Log = lambda _service, _line: None,
     ) -> None:
-        """`watch` is for a person at work: functions are reloaded when their source changes, code that does not load is no
-        reason not to start, and the virtual clock goes with the real one. Without it the clock moves only by `control`.
+        """`watch` is for a person at work: functions are reloaded when their source changes, code that does not load is
+        no reason not to start, and the virtual clock goes with the real one. Without it only `control` moves the clock.
 
         `ports` are the project's own by default; `profile` is fireemu's: `strict` behaves as production, `emulator` as
         Google's emulators. `log` gets each line of each service's output, from several threads.
@@ -247,7 +247,7 @@ class Suite:
 
     def _hub_answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.ports.hub}/", timeout=5) as response:  # noqa: S310 - our own URL
+            with urllib.request.urlopen(f"http://{HOST}:{self.ports.hub}/", timeout=5) as response:
                 return bool(response.status == 200)
         except OSError:
             return False

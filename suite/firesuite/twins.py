@@ -1,7 +1,8 @@
 """Generates the Node codebase that fireemu runs in place of the Python one.
 
-Each function to which something is delivered (events, schedules, tasks, blocking calls) gets a twin: a bare export with the `__endpoint` of its
-manifest entry, which posts the raw event to the bridge and fails when the bridge's answer is no 2xx. HTTP and callable functions need none.
+Each function to which something is delivered (events, schedules, tasks, blocking calls) gets a twin: a bare export with
+the `__endpoint` of its manifest entry, which posts the raw event to the bridge and fails when the bridge's answer is no
+2xx. HTTP and callable functions need none.
 """
 
 import json
@@ -27,21 +28,20 @@ const agent = new http.Agent({ keepAlive: true });
 
 function send(path, headers, body) {
   return new Promise((resolve, reject) => {
-    const request = http.request(
-      { agent, host: '127.0.0.1', port: BRIDGE_PORT, method: 'POST', path, headers: { ...headers, 'content-length': body.length } },
-      (response) => {
-        const chunks = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }));
-        response.on('error', reject);
-      },
-    );
+    const options = { agent, host: '127.0.0.1', port: BRIDGE_PORT, method: 'POST', path };
+    const request = http.request({ ...options, headers: { ...headers, 'content-length': body.length } }, (response) => {
+      const { statusCode: status, headers } = response;
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => resolve({ status, headers, body: Buffer.concat(chunks) }));
+      response.on('error', reject);
+    });
     request.on('error', reject);
     request.end(body);
   });
 }
 
-// fireemu starts the invocations in the order of the commits, several at a time: those of one document wait for each other.
+// fireemu starts invocations in the order of the commits, several at a time: those of one document wait for each other.
 const last = new Map();
 
 function inOrder(key, work) {
@@ -69,10 +69,12 @@ async function forward(name, request, response) {
 }
 
 for (const [name, { http: isHttp, endpoint }] of Object.entries(ENDPOINTS)) {
-  const twin = isHttp
-    ? (request, response) => forward(name, request, response)
-    : (event) => (event.document ? inOrder(`${name} ${event.document}`, () => deliver(name, event)) : deliver(name, event));
-  exports[name] = Object.assign(twin, { __endpoint: endpoint });
+  const onEvent = (event) => {
+    const work = () => deliver(name, event);
+    return event.document ? inOrder(`${name} ${event.document}`, work) : work();
+  };
+  const onRequest = (request, response) => forward(name, request, response);
+  exports[name] = Object.assign(isHttp ? onRequest : onEvent, { __endpoint: endpoint });
 }
 """
 
