@@ -149,6 +149,21 @@ class Binary(Expr):
         return (self.left, self.right)
 
 
+def operands(node: Binary) -> tuple[Expr, ...]:
+    """The operands of a chain such as `a && b && c`; of any other operator the two it has.
+
+    Evaluation reports a chain as one expression, so that its inner nodes have no value of their own.
+    """
+    if node.operator not in ("&&", "||"):
+        return (node.left, node.right)
+    found = [node.right]
+    left = node.left
+    while isinstance(left, Binary) and left.operator == node.operator and left.start == left.outer_start:
+        found.append(left.right)
+        left = left.left
+    return (left, *reversed(found))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TypeTest(Expr):
     """`operand is type_name`."""

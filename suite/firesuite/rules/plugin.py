@@ -1,0 +1,118 @@
+"""The pytest plugin: `pytest -p firesuite.rules.plugin`, or `pytest_plugins = ["firesuite.rules.plugin"]`.
+
+Fixture `rules` is the project's rules on an empty database; `@table("matrix.yaml")` (or a `Table`) turns a test into
+one for each cell, with the fixture `cell`. Options: `--rules-file`, `--rules-emulator`, `--rules-html`,
+`--rules-fail-under`.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firesuite.rules import coverage_html
+from firesuite.rules.coverage import Coverage, measure
+from firesuite.rules.engine import Engine, started
+from firesuite.rules.parser import load
+from firesuite.rules.tables import Cell, Table, load_table
+from firesuite.rules.testing import Rules
+from firesuite.rules.trace import coverage_values
+
+PROJECT = "demo-rules"
+_COVERAGE = pytest.StashKey[Coverage]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("firestore rules")
+    group.addoption("--rules-file", metavar="FILE", help="the rules under test (default: rules/firestore.rules)")
+    group.addoption(
+        "--rules-emulator", metavar="HOST:PORT", help="use this Firestore emulator, not a fireemu of one's own"
+    )
+    group.addoption("--rules-html", metavar="FILE", help="write the coverage of the rules as a page")
+    group.addoption(
+        "--rules-fail-under",
+        metavar="PERCENT",
+        type=float,
+        help="fail when fewer expressions of the rules were evaluated",
+    )
+    parser.addini("rules_file", "the rules under test", default="rules/firestore.rules")
+
+
+@pytest.fixture(scope="session")
+def rules_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """The engine of this test run. Each xdist worker has its own."""
+    if address := pytestconfig.getoption("--rules-emulator"):
+        engine = Engine(address, PROJECT)
+        yield engine
+        engine.close()
+        return
+    with started(PROJECT) as fireemu:
+        yield fireemu
+
+
+@pytest.fixture(scope="session")
+def _session_rules(pytestconfig: pytest.Config, rules_engine: Engine) -> Iterator[Rules]:
+    path = pytestconfig.rootpath / (pytestconfig.getoption("--rules-file") or pytestconfig.getini("rules_file"))
+    source, ruleset = load(path)
+    rules = Rules(rules_engine, source)
+    yield rules
+    values = coverage_values(rules_engine.coverage(), rules_engine.dialect)
+    pytestconfig.stash[_COVERAGE] = measure(ruleset, source, [values], rules_engine.dialect)
+
+
+@pytest.fixture
+def rules(request: pytest.FixtureRequest, _session_rules: Rules) -> Rules:
+    """The project's rules on an empty database; with the documents of its table where the test is of a cell."""
+    parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    cell = parameters.get("cell")
+    _session_rules.reset(cell.table if isinstance(cell, Cell) else None)
+    return _session_rules
+
+
+def table(given: Table | str | Path) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Parametrises a test with `cell`, one for each cell. A relative path starts at the test's file.
+
+    A test with no more to say calls `check(rules, cell)`.
+    """
+    if not isinstance(given, Table):
+        path = Path(given)
+        caller = Path(sys._getframe(1).f_globals["__file__"])  # noqa: SLF001 - where the decorator stands, as pytest itself finds it
+        given = load_table(path if path.is_absolute() else caller.parent / path)
+    cells = list(given.cells())
+    return pytest.mark.parametrize("cell", cells, ids=[cell.id for cell in cells])
+
+
+def check(rules: Rules, cell: Cell) -> None:
+    """Makes the cell's request and asserts its verdict."""
+    __tracebackhide__ = True
+    outcome = cell.row.send(rules.as_caller(cell.caller))
+    if cell.allowed:
+        rules.assert_allowed(outcome)
+    else:
+        rules.assert_denied(outcome)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    coverage = config.stash.get(_COVERAGE, None)
+    if coverage is None:
+        return
+    terminalreporter.section("coverage of the security rules")
+    terminalreporter.line(coverage.summary())
+    if path := config.getoption("--rules-html"):
+        Path(path).write_text(coverage_html.page(coverage), encoding="utf-8")
+        terminalreporter.line(f"page written to {path}")
+    wanted = config.getoption("--rules-fail-under")
+    if wanted is not None and coverage.percent < wanted:
+        message = f"FAIL: {coverage.percent:.1f} % of the expressions were evaluated, {wanted:g} % are required"
+        terminalreporter.line(message, red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fixtures are torn down by now; a run that is too low in coverage fails although its tests passed."""
+    coverage = session.config.stash.get(_COVERAGE, None)
+    wanted = session.config.getoption("--rules-fail-under")
+    if coverage and wanted is not None and coverage.percent < wanted and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
