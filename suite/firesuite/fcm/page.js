@@ -91,10 +91,7 @@ function card(item) {
   node.append(element("div", "title", title || (body ? "" : "data message")));
   if (body) node.append(element("div", "body", body));
   const image = picture(shown.image);
-  if (image) {
-    image.style.maxHeight = "120px";
-    node.append(image);
-  }
+  if (image) node.append(image);
   node.append(dataTable(message.data));
   const details = element("details");
   details.append(element("summary", "", item.name), element("pre", "", JSON.stringify(message, null, 2)));
@@ -148,7 +145,7 @@ function drawFeed(fresh) {
     feed.prepend(...fresh.slice().reverse().map(card));
     while (feed.children.length > KEPT) feed.lastElementChild.remove();
   }
-  at("count").textContent = String(state.items.length);
+  at("count").textContent = state.items.length < KEPT ? String(state.items.length) : `The last ${KEPT}`;
   const targets = new Set(state.items.map((item) => targetOf(item.message)).filter((one) => one.kind !== "topic" && one.kind !== "condition").map((one) => one.value));
   at("targets").replaceChildren(...[...targets].slice(-100).map((value) => Object.assign(element("option"), { value })));
 }
