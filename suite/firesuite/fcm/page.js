@@ -2,7 +2,7 @@
 "use strict";
 
 const KEPT = 300; // cards on the page; the sink itself keeps 50,000 messages
-const WAIT_SECONDS = 8;
+const WAIT_SECONDS = 2; // a server that is asked to stop waits for its requests
 const TARGET_KINDS = ["fid", "token", "topic", "condition"];
 
 const at = (id) => document.getElementById(id);

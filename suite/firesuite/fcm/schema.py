@@ -7,8 +7,9 @@ name or number. A violation is worded as Google's parser words it, for example
 """
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -171,6 +172,8 @@ _MESSAGE = MessageType(
 
 _SEND_REQUEST = MessageType("SendMessageRequest", {"validate_only": Scalar.BOOL, "message": _MESSAGE})
 
+MAX_DEPTH = 100  # protobuf's limit of nested messages
+
 _DURATION = re.compile(r"-?\d{1,12}(\.\d{1,9})?s")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _INT32 = re.compile(r"-?\d{1,10}")
@@ -182,7 +185,11 @@ def read_send_request(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises ApiError (INVALID_ARGUMENT) that names every field which the parser refuses.
     """
     try:
-        sent = json.loads(body, parse_constant=_refuse_constant)
+        sent = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+        if b"\\u" in body:
+            json.dumps(sent, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+            _check_depth(sent)
     except (ValueError, RecursionError) as error:
         text = f"Invalid JSON payload received. {error}"
         raise invalid_json([("", text)]) from error
@@ -200,6 +207,28 @@ def canonical_message(sent: Any) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"Unexpected token. {name}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"Number too large: {text}")
+    return number
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise ValueError("Message too deep. Max recursion depth reached.")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _read_message(value: Any, kind: MessageType, path: str, violations: Violations) -> dict[str, Any]:

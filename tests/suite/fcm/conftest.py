@@ -97,6 +97,14 @@ def serve_sink():
         stop()
 
 
+@pytest.fixture
+def lone_sink(serve_sink):
+    """A sink with no other project in it."""
+    served = ServedSink(serve_sink(), "demo-alone")
+    with served.http:
+        yield served
+
+
 @pytest.fixture(scope="session")
 def sink_host():
     host, stop = serve(create_app())

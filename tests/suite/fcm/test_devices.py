@@ -19,9 +19,7 @@ def titles(shown):
     return [notification["title"] for notification in shown]
 
 
-@pytest.mark.parametrize(
-    ("platform", "mark"), [("android", "tag"), ("ios", "collapse_id"), ("web", "web_tag")]
-)
+@pytest.mark.parametrize(("platform", "mark"), [("android", "tag"), ("ios", "collapse_id"), ("web", "web_tag")])
 def test_the_platforms_own_mark_replaces(sink, platform, mark):
     sink.send(**order(1, **{mark: "n"}))
     sink.send(**order(2, **{mark: "other"}))

@@ -1,7 +1,7 @@
 """The real firebase_admin, its own encoder and its own errors, over HTTP."""
 
 import asyncio
-import datetime
+import datetime as dt
 
 import firebase_admin
 import pytest
@@ -18,12 +18,12 @@ def test_a_full_message(sink, app):
         android=messaging.AndroidConfig(
             collapse_key="orders",
             priority="high",
-            ttl=datetime.timedelta(seconds=3.5),
+            ttl=dt.timedelta(seconds=3.5),
             notification=messaging.AndroidNotification(
                 tag="n-1",
                 channel_id="orders",
                 color="#a0b1c2",
-                event_timestamp=datetime.datetime.now(datetime.UTC),
+                event_timestamp=dt.datetime.now(dt.UTC),
                 priority="high",
                 visibility="private",
                 proxy="deny",

@@ -19,9 +19,17 @@ def refusal(response):
 
 # What Google's JSON parser refuses: message, field, text.
 UNREADABLE = [
-    ({"toen": "a"}, "message", """Invalid JSON payload received. Unknown name "toen" at 'message': Cannot find field."""),
+    (
+        {"toen": "a"},
+        "message",
+        """Invalid JSON payload received. Unknown name "toen" at 'message': Cannot find field.""",
+    ),
     ({"data": {"n": 12}}, "message.data[0].value", "Invalid value at 'message.data[0].value' (TYPE_STRING), 12"),
-    ({"data": {"a": "x", "n": True}}, "message.data[1].value", "Invalid value at 'message.data[1].value' (TYPE_STRING), true"),
+    (
+        {"data": {"a": "x", "n": True}},
+        "message.data[1].value",
+        "Invalid value at 'message.data[1].value' (TYPE_STRING), true",
+    ),
     (
         {"topic": "t"},
         "message",
@@ -35,8 +43,10 @@ UNREADABLE = [
     (
         {"notification": [{"title": "x"}]},
         "message",
-        """Invalid JSON payload received. Unknown name "notification" at 'message': """
-        "Proto field is not repeating, cannot start list.",
+        (
+            """Invalid JSON payload received. Unknown name "notification" at 'message': """
+            "Proto field is not repeating, cannot start list."
+        ),
     ),
     (
         {"notification": {"click_action": "x"}},
@@ -46,8 +56,10 @@ UNREADABLE = [
     (
         {"android": {"ttl": "3"}},
         "message.android.ttl",
-        "Invalid value at 'message.android.ttl' (type.googleapis.com/google.protobuf.Duration), Field 'ttl', "
-        "Illegal duration format; duration must end with 's'",
+        (
+            "Invalid value at 'message.android.ttl' (type.googleapis.com/google.protobuf.Duration), Field 'ttl', "
+            "Illegal duration format; duration must end with 's'"
+        ),
     ),
     (
         {"android": {"ttl": 3600}},
@@ -57,8 +69,10 @@ UNREADABLE = [
     (
         {"android": {"priority": "urgent"}},
         "message.android.priority",
-        "Invalid value at 'message.android.priority' "
-        '(type.googleapis.com/google.firebase.fcm.v1.AndroidMessagePriority), "urgent"',
+        (
+            "Invalid value at 'message.android.priority' "
+            '(type.googleapis.com/google.firebase.fcm.v1.AndroidMessagePriority), "urgent"'
+        ),
     ),
     (
         {"android": {"notification": {"notification_count": "many"}}},
@@ -78,8 +92,10 @@ UNREADABLE = [
     (
         {"android": {"notification": {"event_time": "yesterday"}}},
         "message.android.notification.event_time",
-        "Invalid value at 'message.android.notification.event_time' "
-        '(type.googleapis.com/google.protobuf.Timestamp), "yesterday"',
+        (
+            "Invalid value at 'message.android.notification.event_time' "
+            '(type.googleapis.com/google.protobuf.Timestamp), "yesterday"'
+        ),
     ),
     (
         {"apns": {"headers": {"apns-priority": 10}}},
@@ -118,7 +134,21 @@ def test_the_parser_names_every_field(sink):
     ]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b'{"message": {"fid": "a", "data": {"x": NaN}}}', b"\xff\xfe{", b"[" * 50_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b'{"message": {"fid": "a", "data": {"x": NaN}}}',
+        b"\xff\xfe{",
+        b"[" * 50_000,
+        b'{"message": {"fid": "a", "notification": {"title": "half a pair \\ud83d"}}}',
+        b'{"message": {"fid": "a", "apns": {"payload": {"n": 1e999}}}}',
+        b'{"message": {"fid": "a", "apns": {"payload": {"n": ' + b"[" * 900 + b"]" * 900 + b"}}}}",
+    ],
+)
 def test_what_is_no_json_object_is_refused(sink, body):
     error = refusal(sink.post(body))
     assert error["message"].startswith("Invalid JSON payload received.")
@@ -139,11 +169,19 @@ REFUSED = [
     ({"fid": "a", "data": {"from": "me"}}, "message.data", "Invalid data payload key: from"),
     ({"fid": "a", "data": {"message_type": "x"}}, "message.data", "Invalid data payload key: message_type"),
     ({"fid": "a", "data": {"google.x": "x"}}, "message.data", "Invalid data payload key: google.x"),
-    ({"fid": "a", "data": {"gcm.notification.title": "x"}}, "message.data", "Invalid data payload key: gcm.notification.title"),
+    (
+        {"fid": "a", "data": {"gcm.notification.title": "x"}},
+        "message.data",
+        "Invalid data payload key: gcm.notification.title",
+    ),
     ({"fid": "a", "android": {"data": {"from": "x"}}}, "message.android.data", "Invalid data payload key: from"),
     ({"fid": "a", "webpush": {"data": {"from": "x"}}}, "message.webpush.data", "Invalid data payload key: from"),
     ({"fid": "a", "android": {"ttl": "-1s"}}, "message.android.ttl", "TTL must be between 0 and 2419200 seconds."),
-    ({"fid": "a", "android": {"ttl": "2419200.5s"}}, "message.android.ttl", "TTL must be between 0 and 2419200 seconds."),
+    (
+        {"fid": "a", "android": {"ttl": "2419200.5s"}},
+        "message.android.ttl",
+        "TTL must be between 0 and 2419200 seconds.",
+    ),
     (
         {"fid": "a", "android": {"notification": {"color": "red"}}},
         "message.android.notification.color",

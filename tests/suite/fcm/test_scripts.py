@@ -61,7 +61,14 @@ def test_a_script_holds_until_it_is_cleared(sink):
     sink.script("a:b/c", error="UNREGISTERED")
     assert [sink.post({"message": {"token": "a:b/c"}}).status_code for _ in range(3)] == [404] * 3
     assert sink.get("targets")["targets"] == [
-        {"target": "a:b/c", "error": "UNREGISTERED", "times": None, "retryAfter": None, "delayMs": 0, "acceptThenError": False}
+        {
+            "target": "a:b/c",
+            "error": "UNREGISTERED",
+            "times": None,
+            "retryAfter": None,
+            "delayMs": 0,
+            "acceptThenError": False,
+        }
     ]
     sink.script("a:b/c", error=None)
     assert sink.get("targets") == {"targets": []}
@@ -108,7 +115,10 @@ def test_faults_meet_the_next_sends_in_their_order(sink):
     sink.script("a", error="UNREGISTERED")
     sink.faults({"error": "UNAVAILABLE", "times": 2}, {"error": None}, {"error": "QUOTA_EXCEEDED", "retryAfter": 7})
     assert sink.post({"message": {}}).status_code == 400, "what FCM refuses uses up no fault"
-    seen = [sink.post({"message": message}).status_code for message in ({"fid": "b"}, {"topic": "t"}, {"fid": "a"}, {"fid": "b"}, {"fid": "a"}, {"fid": "b"})]
+    seen = [
+        sink.post({"message": message}).status_code
+        for message in ({"fid": "b"}, {"topic": "t"}, {"fid": "a"}, {"fid": "b"}, {"fid": "a"}, {"fid": "b"})
+    ]
     assert seen == [503, 503, 200, 429, 404, 200]
     assert sink.get("faults") == {"faults": []}
     sink.faults({"error": "INTERNAL", "times": 5})

@@ -77,7 +77,9 @@ def camel(value):
     return value
 
 
-@pytest.mark.parametrize("message", [FULL, camel(FULL), {"token": "abc:def", "notification": None}, {"topic": "a%b~c.d-e_f"}])
+@pytest.mark.parametrize(
+    "message", [FULL, camel(FULL), {"token": "abc:def", "notification": None}, {"topic": "a%b~c.d-e_f"}]
+)
 def test_a_valid_message_is_named_and_listed_as_it_was_sent(sink, message):
     before = datetime.now(UTC)
     name = sink.send(**message)
@@ -151,7 +153,12 @@ def test_a_bad_cursor_is_a_clear_400(sink, query):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/v1/projects/p/messages:send"), ("POST", "/v1/projects/p/nothing"), ("GET", "/v1/projects//messages"), ("GET", "/x")],
+    [
+        ("GET", "/v1/projects/p/messages:send"),
+        ("POST", "/v1/projects/p/nothing"),
+        ("GET", "/v1/projects//messages"),
+        ("GET", "/x"),
+    ],
 )
 def test_an_unknown_path_is_named(sink, method, path):
     response = requests.request(method, sink.root + path, timeout=10)
@@ -178,7 +185,10 @@ def test_a_thousand_sends_from_sixteen_threads_are_recorded_once_in_order_of_rec
 
 def test_the_oldest_messages_are_forgotten(sink, monkeypatch):
     monkeypatch.setattr(project, "MAX_MESSAGES", 3)
-    names = [sink.send(**{kind: target}) for kind, target in [("fid", "a"), ("topic", "t"), ("fid", "a"), ("fid", "b"), ("fid", "a")]]
+    names = [
+        sink.send(**{kind: target})
+        for kind, target in [("fid", "a"), ("topic", "t"), ("fid", "a"), ("fid", "b"), ("fid", "a")]
+    ]
     assert [item["name"] for item in sink.messages()] == names[2:]
     assert sink.get("messages", after=0)["oldest"] == 3
     assert sink.get("devices/a")["received"] == 2

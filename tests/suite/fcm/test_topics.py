@@ -59,7 +59,9 @@ def test_the_instance_id_api_needs_a_project(serve_sink):
     assert refused.status_code == 400
     assert "GOOGLE_CLOUD_QUOTA_PROJECT" in refused.json()["error"]["message"]
     host = serve_sink("demo-own")
-    assert requests.post(f"http://{host}/iid/v1:batchAdd", json=body, headers=owner, timeout=10).json() == {"results": [{}]}
+    assert requests.post(f"http://{host}/iid/v1:batchAdd", json=body, headers=owner, timeout=10).json() == {
+        "results": [{}]
+    }
     topics = requests.get(f"http://{host}/v1/projects/demo-own/topics", timeout=10).json()
     assert topics == {"topics": [{"topic": "news", "targets": ["a"]}]}
 
