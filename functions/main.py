@@ -1,0 +1,64 @@
+"""The exported Cloud Functions: where they run and with what. No logic."""
+
+from functools import cache, partial
+from typing import Any
+
+from firebase_functions import firestore_fn, https_fn, options, params, scheduler_fn
+from flask import Request, Response
+
+from wattle import callables, tasks, triggers
+from wattle.api import create_api
+from wattle.config import REGION
+from wattle.http.pipeline import Pipeline
+from wattle.kit.clock import utc_now
+from wattle.services import Process
+
+# What is not set here goes back to the platform's default at each deployment, so everything is set.
+_RUNTIME: dict[str, Any] = {
+    "region": REGION,
+    "cpu": 1,
+    "memory": options.MemoryOption.MB_256,
+    "concurrency": 80,  # and THREADS in .env
+    "min_instances": 0,
+    "secrets": [params.SecretParam("SIGNING_SECRET")],
+}
+
+_process = Process(utc_now)
+
+
+@cache
+def _api() -> Pipeline:
+    return create_api(_process.services)
+
+
+@https_fn.on_request(
+    **_RUNTIME, timeout_sec=60, max_instances=100, invoker="public", ingress=options.IngressSetting.ALLOW_ALL
+)
+def api(request: Request) -> Response:
+    return Response.from_app(_api(), request.environ)  # type: ignore[return-value]  # (an instance of Response itself)
+
+
+@partial(callables.guard, _process.services)
+@https_fn.on_call(**_RUNTIME, timeout_sec=60, max_instances=100, invoker="public")
+def createOrder(request: https_fn.CallableRequest[Any]) -> Any:  # noqa: N802 (apps call it by this name)
+    return callables.create_order(_process.services(), request)
+
+
+@triggers.retried
+@_process.connected
+@firestore_fn.on_document_written(**_RUNTIME, document="orders/{orderId}", timeout_sec=60, max_instances=20)
+def onOrderWritten(event: firestore_fn.Event[Any]) -> None:  # noqa: N802 (in style with the callables)
+    triggers.order_written(_process.services(), event)
+
+
+@_process.connected
+@scheduler_fn.on_schedule(
+    **_RUNTIME,
+    schedule="every day 03:30",
+    timezone=options.Timezone("Australia/Sydney"),
+    timeout_sec=300,
+    max_instances=1,
+    retry_count=3,
+)
+def pruneDaily(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: N802, ARG001 (in style with the callables; the time does not matter)
+    tasks.prune(_process.services())

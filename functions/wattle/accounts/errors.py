@@ -1,0 +1,56 @@
+from wattle.errors import Code, WattleError
+
+
+class EmailExists(WattleError):
+    code = Code.EMAIL_EXISTS
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this address. Sign in, or reset the password.")
+
+
+class InvalidCredentials(WattleError):
+    """Says the same for an unknown address and for a wrong password, so that nobody can search for addresses."""
+
+    code = Code.INVALID_CREDENTIALS
+
+    def __init__(self) -> None:
+        super().__init__("The address or the password is wrong.")
+
+
+class WeakPassword(WattleError):
+    """`reason` is the password policy's own sentence, where it gave one."""
+
+    code = Code.WEAK_PASSWORD
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The password is too weak: {reason}.")
+
+
+class UserDisabled(WattleError):
+    code = Code.USER_DISABLED
+
+    def __init__(self) -> None:
+        super().__init__("This account is disabled.")
+
+
+class InvalidRefreshToken(WattleError):
+    code = Code.INVALID_REFRESH_TOKEN
+
+    def __init__(self) -> None:
+        super().__init__("The refresh token is not valid any more. Sign in again.")
+
+
+class TokenRevoked(WattleError):
+    code = Code.TOKEN_REVOKED
+
+    def __init__(self) -> None:
+        super().__init__("This session was ended. Sign in again.")
+
+
+class TooManyAttempts(WattleError):
+    code = Code.TOO_MANY_ATTEMPTS
+    # Identity Toolkit names no time; its per-address lock-out starts at about a minute.
+    retry_after = 60
+
+    def __init__(self) -> None:
+        super().__init__("Too many attempts. Wait a minute and try again.")

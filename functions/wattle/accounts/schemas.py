@@ -1,0 +1,39 @@
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from wattle.http.schema import Body, Resource
+
+# RFC 5321 allows 254 characters; Identity Toolkit judges the rest.
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
+    Field(examples=["a@b.co"]),
+]
+Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
+DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class Register(Body):
+    email: Email
+    password: Password
+    display_name: DisplayName | None = None
+
+
+class Login(Body):
+    email: Email
+    # No rule of today may lock out a password of yesterday.
+    password: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class Refresh(Body):
+    refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+class SessionTokens(Resource):
+    """Firebase's own tokens; `expires_in` is in seconds."""
+
+    uid: str
+    id_token: str
+    refresh_token: str
+    expires_in: int

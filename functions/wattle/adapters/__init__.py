@@ -1,0 +1,1 @@
+"""The only code that imports google.* or firebase_admin: Firestore, ID tokens, Identity Toolkit, FCM."""

@@ -1,0 +1,1 @@
+"""What administrators do, and the record of it: `auditLog/{id}`."""

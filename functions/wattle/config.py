@@ -1,0 +1,125 @@
+"""Settings, read from the environment once and checked as a whole: every problem is named in one message."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+REGION: Final = "australia-southeast1"
+"""Sydney. Every function and the database live here."""
+
+_EMULATOR_VARIABLES: Final = (
+    "FIRESTORE_EMULATOR_HOST",
+    "FIREBASE_AUTH_EMULATOR_HOST",
+    "FCM_EMULATOR_HOST",
+    "FIREBASE_STORAGE_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+    "PUBSUB_EMULATOR_HOST",
+    "CLOUD_TASKS_EMULATOR_HOST",
+)
+_LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+# NIST SP 800-107: an HMAC key shorter than the hash's security strength weakens it; 32 bytes for SHA-256.
+_SECRET_LENGTH: Final = 32
+
+
+class ConfigError(Exception):
+    """Some settings are missing or wrong; the message lists all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What differs between environments.
+
+    `tax_rate` is in basis points (1,000 is 10 %). The `*_emulator` fields are `host:port` or None in production.
+    """
+
+    project_id: str
+    web_api_key: str
+    signing_secret: str
+    tax_rate: int
+    log_level: str
+    version: str
+    production: bool
+    firestore_emulator: str | None
+    auth_emulator: str | None
+    fcm_emulator: str | None
+
+
+class _Reader:
+    """Collects what is wrong instead of stopping at the first problem."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def text(self, name: str, hint: str, *, at_least: int = 1) -> str:
+        value = self._environment.get(name, "")
+        if not value:
+            self.problems.append(f"{name} is not set: {hint}")
+        elif len(value) < at_least:
+            self.problems.append(f"{name} is shorter than {at_least} characters: {hint}")
+        return value
+
+    def whole(self, name: str, default: int, *, low: int, high: int) -> int:
+        raw = self._environment.get(name) or str(default)
+        if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
+            self.problems.append(f"{name} is {raw!r}: it must be a whole number from {low} to {high}")
+            return default
+        return int(raw)
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self._environment.get(name) or default
+        if value not in allowed:
+            self.problems.append(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+        return value
+
+    def project_id(self) -> str:
+        for name in ("GCLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT"):
+            if self._environment.get(name):
+                return self._environment[name]
+        try:
+            project = json.loads(self._environment.get("FIREBASE_CONFIG") or "{}").get("projectId")
+        except (ValueError, AttributeError):
+            project = None
+        if isinstance(project, str) and project:
+            return project
+        self.problems.append("no project: none of GCLOUD_PROJECT, GOOGLE_CLOUD_PROJECT, FIREBASE_CONFIG names one")
+        return ""
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Config:
+    """Read the settings.
+
+    Raises:
+        ConfigError: naming every setting that is missing or wrong. In production (`K_SERVICE` set, `FUNCTIONS_EMULATOR`
+            not) any emulator variable is wrong: with one set, the Admin SDK accepts unsigned tokens.
+    """
+    reader = _Reader(environment)
+    emulated = environment.get("FUNCTIONS_EMULATOR") == "true"
+    production = bool(environment.get("K_SERVICE")) and not emulated
+    if production:
+        reader.problems += [
+            f"{name} is set: in production it would switch off the verification of ID tokens or send data elsewhere"
+            for name in _EMULATOR_VARIABLES
+            if environment.get(name)
+        ]
+    config = Config(
+        project_id=reader.project_id(),
+        web_api_key=reader.text("WEB_API_KEY", "the web API key of the Firebase project's settings page"),
+        signing_secret=reader.text(
+            "SIGNING_SECRET",
+            "make one with `openssl rand -hex 32` and keep it in Secret Manager",
+            at_least=_SECRET_LENGTH,
+        ),
+        tax_rate=reader.whole("TAX_RATE_BASIS_POINTS", 1000, low=0, high=10_000),
+        log_level=reader.choice("LOG_LEVEL", "INFO", _LOG_LEVELS),
+        version=environment.get("K_REVISION") or "local",
+        production=production,
+        firestore_emulator=environment.get("FIRESTORE_EMULATOR_HOST") or None,
+        auth_emulator=environment.get("FIREBASE_AUTH_EMULATOR_HOST") or None,
+        fcm_emulator=environment.get("FCM_EMULATOR_HOST") or None,
+    )
+    if reader.problems:
+        raise ConfigError("Wattle cannot start:\n" + "\n".join(f"- {problem}" for problem in reader.problems))
+    return config

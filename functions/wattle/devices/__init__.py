@@ -1,0 +1,1 @@
+"""The phones that a user's messages go to: `users/{uid}/devices/{deviceId}`."""

@@ -1,0 +1,41 @@
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from wattle.http.schema import Body, Resource
+from wattle.users.schemas import Locale
+
+
+class RegisterDevice(Body):
+    """Exactly one of `fid`, the Firebase Installation ID, and `token`, the registration token of an older app."""
+
+    # A Firebase Installation ID is 22 characters of base64url, the first of c, d, e, f.
+    fid: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Field(examples=["cXyz0123456789abcdefgh"])]
+        | None
+    ) = None
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:-]{1,4096}$")] | None = None
+    platform: Literal["android", "ios", "web"]
+    app_version: Annotated[
+        str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+){0,3}([+-][0-9A-Za-z.-]+)?$", max_length=40)
+    ]
+    locale: Locale
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.fid is None) == (self.token is None):
+            raise ValueError("give exactly one of fid and token")
+        return self
+
+
+class Device(Resource):
+    id: str
+    fid: str | None
+    token: str | None
+    platform: str
+    app_version: str
+    locale: str
+    topics: list[str]
+    last_seen_at: datetime
+    created_at: datetime

@@ -1,0 +1,108 @@
+"""The registry of error codes. A client's program reads `code`; a person reads `message`.
+
+Every failure that a client can see is a `WattleError` whose class stands beside the service that raises it. It stores
+the facts and builds its own sentence. What caused it (`__cause__`) goes to the log, never to the client.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+
+class Code(Enum):
+    """Every code, with the HTTP status (RFC 9110) that it always comes with and what it means to a caller."""
+
+    VALIDATION_FAILED = (400, "Fields are missing or wrong; `errors` names each of them.")
+    INVALID_JSON = (400, "The body is not JSON.")
+    INVALID_CURSOR = (400, "The cursor is not one of ours, or belongs to other parameters or another caller.")
+    TOKEN_MISSING = (401, "No `Authorization: Bearer` header.")
+    TOKEN_MALFORMED = (401, "The bearer token is not a JWT of the form Firebase issues.")
+    TOKEN_EXPIRED = (401, "The ID token has expired: refresh it.")
+    TOKEN_REVOKED = (401, "The session was revoked: sign in again.")
+    TOKEN_WRONG_PROJECT = (401, "The ID token is for another Firebase project.")
+    TOKEN_INVALID = (401, "The ID token's signature or claims do not hold.")
+    INVALID_CREDENTIALS = (401, "The address or the password is wrong.")
+    INVALID_REFRESH_TOKEN = (401, "The refresh token is not valid any more: sign in again.")
+    USER_DISABLED = (403, "The account is disabled.")
+    ROLE_REQUIRED = (403, "The caller lacks the role that this needs.")
+    ROUTE_NOT_FOUND = (404, "No such route.")
+    ORDER_NOT_FOUND = (404, "No such order, or it is somebody else's.")
+    METHOD_NOT_ALLOWED = (405, "The route exists, not with this method; `Allow` lists those it has.")
+    EMAIL_EXISTS = (409, "An account with this address exists.")
+    INVALID_TRANSITION = (409, "The order's status does not allow this.")
+    OUT_OF_STOCK = (409, "Fewer items are left than were ordered; `errors` names them.")
+    BODY_TOO_LARGE = (413, "The body is larger than 1 MB.")
+    UNSUPPORTED_MEDIA_TYPE = (415, "The body must be `application/json`.")
+    IDEMPOTENCY_KEY_REUSED = (422, "The Idempotency-Key was used before, with another body.")
+    PRODUCT_UNAVAILABLE = (422, "A product does not exist or is not sold now; `errors` names it.")
+    MIXED_CURRENCIES = (422, "The products are priced in different currencies.")
+    WEAK_PASSWORD = (422, "The password is too weak.")
+    TOO_MANY_ATTEMPTS = (429, "Too many attempts: wait for Retry-After seconds.")
+    INTERNAL = (500, "Our fault. Quote the request id when you report it.")
+    CONTENTION = (503, "Too many requests change the same data: try again after Retry-After seconds.")
+    UNAVAILABLE = (503, "Something we depend on did not answer: try again after Retry-After seconds.")
+
+    def __init__(self, status: int, meaning: str) -> None:
+        self.status = status
+        self.meaning = meaning
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong in the request: `field` is a path such as `items[0].quantity`."""
+
+    field: str
+    code: str
+    message: str
+
+
+class WattleError(Exception):
+    """Something that a client is told, with a code of the registry."""
+
+    code: ClassVar[Code]
+    retry_after: int | None = None
+    """Seconds, sent as Retry-After: set where trying again later helps."""
+
+    def __init__(self, message: str, *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = tuple(errors)
+
+
+class Internal(WattleError):
+    """Our fault. The answer says nothing of the cause; the log does."""
+
+    code = Code.INTERNAL
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side. Quote the request id when you report it.")
+
+
+class Unavailable(WattleError):
+    """A service that we depend on did not answer in time."""
+
+    code = Code.UNAVAILABLE
+    retry_after = 2
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} did not answer in time. Try again.")
+
+
+class Contention(WattleError):
+    """Too many requests change the same data at once."""
+
+    code = Code.CONTENTION
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests are changing the same data. Try again.")
+
+
+class ValidationFailed(WattleError):
+    """The request's parameters or body do not fit; `errors` names every field."""
+
+    code = Code.VALIDATION_FAILED
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("The request has fields that are missing or wrong.", errors=errors)

@@ -1,0 +1,108 @@
+"""Who calls, from the `Authorization` header."""
+
+from wattle.accounts.service import AccountService
+from wattle.adapters import tokens
+from wattle.context import Caller, Role
+from wattle.errors import Code, Unavailable, WattleError
+from wattle.http.routing import Access
+
+
+class TokenMissing(WattleError):
+    code = Code.TOKEN_MISSING
+
+    def __init__(self) -> None:
+        super().__init__("Send a Firebase ID token as `Authorization: Bearer <token>`.")
+
+
+class TokenMalformed(WattleError):
+    code = Code.TOKEN_MALFORMED
+
+    def __init__(self) -> None:
+        super().__init__("The bearer token is not a Firebase ID token.")
+
+
+class TokenExpired(WattleError):
+    code = Code.TOKEN_EXPIRED
+
+    def __init__(self) -> None:
+        super().__init__("The ID token has expired. Refresh it and try again.")
+
+
+class TokenWrongProject(WattleError):
+    code = Code.TOKEN_WRONG_PROJECT
+
+    def __init__(self) -> None:
+        super().__init__("The ID token was issued for another Firebase project.")
+
+
+class TokenInvalid(WattleError):
+    code = Code.TOKEN_INVALID
+
+    def __init__(self) -> None:
+        super().__init__("The ID token cannot be trusted: its signature or its claims do not hold.")
+
+
+class RoleRequired(WattleError):
+    code = Code.ROLE_REQUIRED
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(f"This needs the role {role}.")
+
+
+def authenticate(
+    header: str | None, access: Access, verifier: tokens.TokenVerifier, accounts: AccountService
+) -> Caller | None:
+    """The caller, None on a public route.
+
+    Raises:
+        A WattleError for each way in which a token can be wrong; Unavailable when nobody can tell.
+    """
+    if access is Access.PUBLIC:
+        return None
+    caller = verified(bearer(header), verifier)
+    if access is Access.ADMIN and caller.role is not Role.ADMIN:
+        raise RoleRequired(Role.ADMIN)
+    if access in (Access.FRESH_USER, Access.ADMIN):
+        accounts.demand_session(caller)
+    return caller
+
+
+def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
+    """The caller whose ID token this is."""
+    try:
+        claims = verifier.verify(token)
+    except tokens.MalformedToken as error:
+        raise TokenMalformed from error
+    except tokens.ExpiredToken as error:
+        raise TokenExpired from error
+    except tokens.WrongProjectToken as error:
+        raise TokenWrongProject from error
+    except tokens.TokenError as error:
+        raise TokenInvalid from error
+    except tokens.CertificatesUnavailable as error:
+        raise Unavailable("Google's certificate service") from error
+    return Caller(
+        uid=claims.uid,
+        role=_role(claims.role),
+        auth_time=claims.auth_time,
+        email=claims.email,
+        email_verified=claims.email_verified,
+        name=claims.name,
+        picture=claims.picture,
+        phone_number=claims.phone_number,
+    )
+
+
+def bearer(header: str | None) -> str:
+    """The token of an `Authorization` header."""
+    if not header:
+        raise TokenMissing
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenMissing
+    return token.strip()
+
+
+def _role(claim: str | None) -> Role | None:
+    # A role that this version does not know gives no rights.
+    return next((role for role in Role if role == claim), None)

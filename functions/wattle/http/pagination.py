@@ -1,0 +1,134 @@
+"""Cursor pagination.
+
+A cursor says where a page ended. It is opaque, signed, and bound to its caller and to the parameters that choose and
+order the list, so that it can neither be made up nor carried over to another list. `limit` may change between pages.
+Page 1,000 costs what page 1 costs, because the database starts at the cursor.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import Field
+
+from wattle.context import Context
+from wattle.errors import Code, WattleError
+from wattle.http.envelope import Page
+from wattle.http.fields import Selection
+from wattle.http.schema import Parameters
+from wattle.kit.slices import Slice
+
+T = TypeVar("T")
+
+LIMIT_DEFAULT: Final = 20
+LIMIT_MOST: Final = 100
+# Half of SHA-256's output keeps the cursor short and leaves 2**128 to guess (RFC 2104 section 5).
+_SIGNATURE_BYTES: Final = 16
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST: Final = 2000
+# These say how much of a list is wanted, not which list.
+_HOW_MUCH: Final = {"limit", "cursor", "fields", "include_total"}
+
+
+class InvalidCursor(WattleError):
+    """Not one of ours, or used with other parameters or by another caller."""
+
+    code = Code.INVALID_CURSOR
+
+    def __init__(self) -> None:
+        super().__init__("The cursor does not belong to this list. Start again without it.")
+
+
+class PageParameters(Parameters):
+    """The parameters of every list."""
+
+    limit: Annotated[
+        int, Field(ge=1, description=f"How many at most; a number above {LIMIT_MOST} counts as {LIMIT_MOST}.")
+    ] = LIMIT_DEFAULT
+    cursor: Annotated[str | None, Field(max_length=_LONGEST, description="`nextCursor` of the page before.")] = None
+    include_total: Annotated[bool, Field(description="Also count the whole list.")] = False
+
+    @property
+    def size(self) -> int:
+        return min(self.limit, LIMIT_MOST)
+
+    def binding(self) -> dict[str, Any]:
+        """What a cursor of this list is bound to besides its caller."""
+        return self.model_dump(mode="json", exclude=_HOW_MUCH)
+
+
+class CursorSigner:
+    """Makes and reads cursors."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = hashlib.sha256(b"cursor:" + secret.encode()).digest()
+
+    def sign(self, position: Sequence[Any], uid: str, route: str, binding: Mapping[str, Any]) -> str:
+        """The cursor after the row at `position`: its values of the list's order, times and plain JSON values."""
+        payload = json.dumps([_pack(value) for value in position], separators=(",", ":")).encode()
+        signature = self._signature(payload, uid, route, binding)
+        return base64.urlsafe_b64encode(signature + payload).rstrip(b"=").decode()
+
+    def read(self, cursor: str, uid: str, route: str, binding: Mapping[str, Any]) -> list[Any]:
+        """The position in a cursor of this very list.
+
+        Raises:
+            InvalidCursor.
+        """
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidCursor from error
+        signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._signature(payload, uid, route, binding)):
+            raise InvalidCursor
+        return [_unpack(value) for value in json.loads(payload)]
+
+    def _signature(self, payload: bytes, uid: str, route: str, binding: Mapping[str, Any]) -> bytes:
+        bound = json.dumps([uid, route, dict(sorted(binding.items()))], separators=(",", ":")).encode()
+        # The length in front keeps the two parts from being shifted against each other.
+        message = len(bound).to_bytes(4, "big") + bound + payload
+        return hmac.digest(self._key, message, "sha256")[:_SIGNATURE_BYTES]
+
+
+def _pack(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return {"t": (value - _EPOCH) // timedelta(microseconds=1)}
+    return value
+
+
+def _unpack(value: Any) -> Any:
+    return _EPOCH + timedelta(microseconds=value["t"]) if isinstance(value, dict) else value
+
+
+def position(parameters: PageParameters, ctx: Context, name: str, signer: CursorSigner) -> list[Any] | None:
+    """Where the page starts: after this position, None at the list's start. `name` names the list.
+
+    Raises:
+        InvalidCursor.
+    """
+    if parameters.cursor is None:
+        return None
+    return signer.read(parameters.cursor, ctx.user.uid, name, parameters.binding())
+
+
+def page(  # noqa: PLR0913 (what a page is made of)
+    part: Slice[T],
+    parameters: PageParameters,
+    ctx: Context,
+    name: str,
+    signer: CursorSigner,
+    *,
+    total: int | None = None,
+    selection: Selection | None = None,
+) -> Page[T]:
+    """The page of a slice, with the cursor that leads on from it."""
+    cursor = None
+    if part.end is not None:
+        cursor = signer.sign(part.end, ctx.user.uid, name, parameters.binding())
+    return Page(part.rows, parameters.size, cursor, total, selection)

@@ -1,0 +1,145 @@
+"""Routes: what each needs, read from its row in `api.ROUTES` and from the signature of its endpoint."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+
+from wattle.context import Context
+from wattle.errors import Code, FieldError, ValidationFailed, WattleError
+from wattle.http.schema import Body, Parameters
+from wattle.services import Services
+
+
+class Access(Enum):
+    """Who may call a route."""
+
+    PUBLIC = "anyone"
+    USER = "a signed-in user"
+    FRESH_USER = "a signed-in user whose session was not revoked, which costs a call to Identity Toolkit"
+    ADMIN = "a user with the role admin, whose session was not revoked"
+
+
+class RouteNotFound(WattleError):
+    code = Code.ROUTE_NOT_FOUND
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is nothing at {path}.")
+
+
+class NotAllowed(WattleError):
+    """`allowed` are the methods that the path has."""
+
+    code = Code.METHOD_NOT_ALLOWED
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not possible here, only {', '.join(allowed)}.")
+        self.allowed = tuple(allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the route table.
+
+    `endpoint` takes the services, the context, and by name what its signature asks for: `body`, `query`, and the
+    parameters of the path.
+    """
+
+    method: str
+    path: str
+    endpoint: Callable[..., Any]
+    access: Access = Access.USER
+    idempotent: bool = False
+    """Whether it honours Idempotency-Key."""
+
+    @property
+    def name(self) -> str:
+        """Such as `GET /v1/orders/{id}`: for logs, limits and the contract."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundRoute:
+    """A route with what its endpoint's signature says."""
+
+    route: Route
+    body: type[Body] | None
+    query: type[Parameters] | None
+    path: Mapping[str, TypeAdapter[Any]]
+    answer: Any
+
+    def parse_path(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The path's parameters as the endpoint wants them.
+
+        Raises:
+            ValidationFailed: naming every one that is wrong.
+        """
+        parsed: dict[str, Any] = {}
+        errors: list[FieldError] = []
+        for name, text in given.items():
+            try:
+                parsed[name] = self.path[name].validate_python(text)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                errors.append(FieldError(to_camel(name), first["type"].upper(), f"{first['msg']}."))
+        if errors:
+            raise ValidationFailed(errors)
+        return parsed
+
+
+def bind(route: Route) -> BoundRoute:
+    """Read the endpoint's signature.
+
+    Raises:
+        TypeError: its parameters do not fit the route.
+    """
+    hints = get_type_hints(route.endpoint, include_extras=True)
+    names = list(inspect.signature(route.endpoint).parameters)
+    if names[:2] != ["services", "ctx"] or hints["services"] is not Services or hints["ctx"] is not Context:
+        raise TypeError(f"{route.name}: an endpoint takes services and ctx first")
+    body, query = hints.get("body"), hints.get("query")
+    in_path = {part[1:-1] for part in route.path.split("/") if part.startswith("{")}
+    others = set(names[2:]) - {"body", "query"}
+    if others != in_path:
+        raise TypeError(f"{route.name}: the endpoint takes {sorted(others)}, the path has {sorted(in_path)}")
+    for model, base in ((body, Body), (query, Parameters)):
+        if model is not None and not (isinstance(model, type) and issubclass(model, base)):
+            raise TypeError(f"{route.name}: {model} is no {base.__name__}")
+    path = {name: TypeAdapter(hints[name]) for name in in_path}
+    return BoundRoute(route, body, query, path, hints.get("return"))
+
+
+class Router:
+    """Finds the route of a request."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        rules = [
+            Rule(_rule(route.path), methods=[route.method], endpoint=bind(route), strict_slashes=True)
+            for route in routes
+        ]
+        self._map = Map(rules, merge_slashes=False)
+        self.bound: Final[tuple[BoundRoute, ...]] = tuple(rule.endpoint for rule in rules)
+
+    def match(self, method: str, path: str) -> tuple[BoundRoute, Mapping[str, str]]:
+        """The route and the path's parameters.
+
+        Raises:
+            RouteNotFound, NotAllowed.
+        """
+        try:
+            found, parameters = self._map.bind("").match(path, method)
+        except NotFound as error:
+            raise RouteNotFound(path) from error
+        except MethodNotAllowed as error:
+            raise NotAllowed(method, sorted(error.valid_methods or ())) from error
+        return found, parameters
+
+
+def _rule(path: str) -> str:
+    return path.replace("{", "<").replace("}", ">")

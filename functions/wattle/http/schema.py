@@ -1,0 +1,49 @@
+"""Bases of every model of the contract: camelCase outside, snake_case inside."""
+
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+
+class Body(BaseModel):
+    """A request body: no unknown fields, no coercion (`"3"` is not 3)."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=False,
+        validate_by_alias=True,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+    )
+
+
+class Parameters(BaseModel):
+    """Query parameters: texts by nature, so they are coerced; no unknown ones."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=False, validate_by_alias=True, extra="forbid", frozen=True
+    )
+
+
+class Resource(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore", frozen=True
+    )
+
+    @classmethod
+    def stored(cls, data: dict[str, Any], **computed: Any) -> Self:
+        """The resource of a whole stored document; `computed` are fields that are not stored, such as the id."""
+        return cls.model_validate({**data, **computed})
+
+    @classmethod
+    def partial(cls, data: dict[str, Any], **computed: Any) -> Self:
+        """The resource of a projected document: only what was asked for is set, and nothing is validated."""
+        return cast(Self, cls.model_construct(**data, **computed))
+
+
+PathId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
+"""An id in a path: what is no valid Firestore document id never gets as far as Firestore."""

@@ -1,0 +1,1 @@
+"""Calls that a client may repeat without their effect being repeated: `idempotencyKeys/{hash}`."""

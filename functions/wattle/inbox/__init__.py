@@ -1,0 +1,1 @@
+"""A person's notifications, kept 90 days: `users/{uid}/notifications/{id}`."""

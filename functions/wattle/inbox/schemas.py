@@ -1,0 +1,24 @@
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from wattle.http.pagination import PageParameters
+from wattle.http.schema import Resource
+
+
+class ListNotifications(PageParameters):
+    fields: Annotated[str | None, Field(description="Names, comma separated: only these are sent.")] = None
+
+
+class Notification(Resource):
+    """`data` are texts for the app, such as the id of the order that it is about."""
+
+    id: str
+    kind: str
+    title: str
+    body: str
+    data: dict[str, str]
+    created_at: datetime
+    read_at: datetime | None
+    expires_at: datetime

@@ -1,0 +1,1 @@
+"""Orders: `orders/{orderId}` and their events, `orders/{orderId}/events/{n}`."""

@@ -1,0 +1,1 @@
+"""Sending to phones. Never in the path of a request: triggers and tasks do it."""

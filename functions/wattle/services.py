@@ -1,0 +1,113 @@
+"""Every service, wired once for a process and shared by its threads."""
+
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from wattle import config as configuration
+from wattle.accounts.service import AccountService
+from wattle.adapters.fcm import Fcm
+from wattle.adapters.firebase import open_app
+from wattle.adapters.firestore import Firestore
+from wattle.adapters.firestore.client import open_channel
+from wattle.adapters.identity import Identity
+from wattle.adapters.tokens import CertificateStore, TokenVerifier
+from wattle.admin.service import AuditService
+from wattle.catalog.service import CatalogService
+from wattle.config import Config
+from wattle.devices.service import DeviceService
+from wattle.health.service import HealthService
+from wattle.http.pagination import CursorSigner
+from wattle.idempotency.service import IdempotencyService
+from wattle.inbox.service import InboxService
+from wattle.kit import logging as json_logs
+from wattle.kit.clock import Clock
+from wattle.orders.service import OrderService
+from wattle.push.service import PushService
+from wattle.users.service import UserService
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Services:
+    """What endpoints, callables, triggers and tasks call. It takes its adapters, so that tests can bring their own."""
+
+    def __init__(  # noqa: PLR0913 (the seams to the world, each once)
+        self,
+        config: Config,
+        *,
+        firestore: Firestore,
+        identity: Identity,
+        verifier: TokenVerifier,
+        fcm: Fcm,
+        clock: Clock,
+    ) -> None:
+        self.config: Final = config
+        self.clock: Final = clock
+        self.verifier: Final = verifier
+        self.cursors: Final = CursorSigner(config.signing_secret)
+        self.accounts: Final = AccountService(identity)
+        self.users: Final = UserService(firestore, clock)
+        self.devices: Final = DeviceService(firestore, clock)
+        self.catalog: Final = CatalogService(firestore)
+        self.audit: Final = AuditService(clock)
+        self.orders: Final = OrderService(
+            firestore,
+            catalog=self.catalog,
+            idempotency=IdempotencyService(clock),
+            audit=self.audit,
+            clock=clock,
+            tax_rate=config.tax_rate,
+        )
+        self.inbox: Final = InboxService(firestore, clock)
+        self.push: Final = PushService(fcm, self.devices, self.inbox, self.users)
+        self.health: Final = HealthService(firestore, config.version)
+
+
+def connect(config: Config, clock: Clock) -> Services:
+    """The services with the real adapters, those of the emulators where the settings name them."""
+    channel, credentials = open_channel(config.firestore_emulator)
+    app = open_app(config.project_id, emulated=config.auth_emulator is not None)
+    return Services(
+        config,
+        firestore=Firestore(config.project_id, channel, credentials),
+        identity=Identity(app, config.web_api_key, config.auth_emulator),
+        verifier=TokenVerifier(config.project_id, None if config.auth_emulator else CertificateStore()),
+        fcm=Fcm(config.project_id, config.fcm_emulator),
+        clock=clock,
+    )
+
+
+class Process:
+    """The services of this process, made at first use: firebase_functions' own init callbacks race (7 of 8 failed)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._services: Services | None = None
+
+    def services(self) -> Services:
+        """The services, the same for every caller.
+
+        Raises:
+            ConfigError: settings are missing or wrong. It is raised again at each call until they are mended.
+        """
+        if self._services is None:
+            with self._lock:
+                if self._services is None:
+                    config = configuration.read()
+                    json_logs.configure(config.log_level)
+                    self._services = connect(config, self._clock)
+        return self._services
+
+    def connected(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Connect before `function` runs: firebase_functions would make an app with settings of its own otherwise."""
+
+        @wraps(function)
+        def first_connected(*args: P.args, **kwargs: P.kwargs) -> R:
+            self.services()
+            return function(*args, **kwargs)
+
+        return first_connected

@@ -1,0 +1,17 @@
+"""Scheduled work: thin, it calls the services. Running twice does no harm."""
+
+import logging
+from typing import Final
+
+from wattle.kit.retry import Deadline
+from wattle.services import Services
+
+logger = logging.getLogger(__name__)
+
+_DEADLINE: Final = 240.0
+
+
+def prune(services: Services) -> None:
+    """Remove devices that have not been seen for 270 days. What the time does not allow is left for tomorrow."""
+    pruned = services.devices.prune(Deadline.after(_DEADLINE))
+    logger.info("pruned stale devices", extra={"fields": {"devices": pruned}})

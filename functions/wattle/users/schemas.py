@@ -1,0 +1,61 @@
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from wattle.http.schema import Body, Resource
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no IANA time zone such as Australia/Sydney")
+    return name
+
+
+DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# E.164: a plus and up to 15 digits.
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+HttpsUrl = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https://[^\s]+$")]
+# BCP 47, as far as phones send it: language, script, region.
+Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+TimeZone = Annotated[str, AfterValidator(_time_zone), Field(examples=["Australia/Sydney"])]
+
+
+class NotificationPreferences(Resource):
+    """Which kinds of message may be pushed to the phone; the inbox gets all of them."""
+
+    orders: bool = True
+    promotions: bool = False
+    account: bool = True
+
+
+class PreferencesChange(Body):
+    orders: bool | None = None
+    promotions: bool | None = None
+    account: bool | None = None
+
+
+class ProfileChange(Body):
+    """Fields that are absent stay as they are; null clears one that may be empty."""
+
+    display_name: DisplayName | None = None
+    phone_number: PhoneNumber | None = None
+    photo_url: HttpsUrl | None = None
+    locale: Locale | None = None
+    timezone: TimeZone | None = None
+    notification_preferences: PreferencesChange | None = None
+
+
+class Profile(Resource):
+    id: str
+    display_name: str | None
+    email: str | None
+    phone_number: str | None
+    photo_url: str | None
+    locale: str | None
+    timezone: str | None
+    notification_preferences: NotificationPreferences
+    created_at: datetime
+    updated_at: datetime
+    version: int

@@ -1,0 +1,1 @@
+"""Wattle's own command line: `python -m tools --help`."""
