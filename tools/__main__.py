@@ -6,7 +6,7 @@ from pathlib import Path
 # The deployed code is no package that could be installed: it is found where it lies.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "functions"))
 
-from tools import manifest
+from tools import dev, manifest, seed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,6 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("manifest", help="write functions/functions.yaml from main.py")
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=lambda options: manifest.run(check=options.check))
+    command = commands.add_parser("seed", help="load the demo data into the running emulators")
+    command.set_defaults(run=lambda _options: seed.run())
+    command = commands.add_parser("dev", help="run the whole backend on this machine, with demo data")
+    command.set_defaults(run=lambda _options: dev.run())
     options = parser.parse_args(arguments)
     code: int = options.run(options)
     return code

@@ -54,8 +54,9 @@ class Target:
 class Push:
     """A message to one device.
 
-    `collapse_id` makes a later copy replace an earlier one, where it waits as well as on the screen. `time_to_live` is
-    how long FCM keeps it for a phone that is off.
+    `collapse_id` makes a later copy replace an earlier one on the screen: Android's tag, APNs' collapse id. (FCM's own
+    collapse key only concerns phones that are off, and FCM keeps four of them a phone: with one for each notification
+    the fifth would be lost.) `time_to_live` is how long FCM keeps it for a phone that is off.
     """
 
     target: Target
@@ -131,7 +132,6 @@ def _encode(push: Push) -> bytes:
         notification=messaging.Notification(title=push.title, body=push.body),
         data=dict(push.data),
         android=messaging.AndroidConfig(
-            collapse_key=collapse,
             priority="high",
             ttl=push.time_to_live,
             notification=messaging.AndroidNotification(tag=collapse),

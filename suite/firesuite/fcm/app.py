@@ -141,7 +141,6 @@ def _not_found(request: Request) -> ApiError:
 
 
 def _send(sink: Sink, project_id: str, request: Request) -> bytes:
-    request.require_authorization()
     answer = sink.project(project_id).send(parse_send_request(request.body(MAX_REQUEST_BYTES)))
     if answer.delay_ms:
         time.sleep(answer.delay_ms / 1000)

@@ -13,7 +13,6 @@ from typing import Any
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 QUOTA_FAILURE = "type.googleapis.com/google.rpc.QuotaFailure"
-ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
 Detail = Mapping[str, Any]
 
@@ -118,21 +117,6 @@ def message_too_large(limit_bytes: int) -> ApiError:
 def invalid_condition() -> ApiError:
     """A malformed condition gets the bare status, without details."""
     return ApiError(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
-
-
-def unauthenticated() -> ApiError:
-    """The answer to a request without an `Authorization` header."""
-    message = (
-        "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other "
-        "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
-    )
-    info = {
-        "@type": ERROR_INFO,
-        "reason": "CREDENTIALS_MISSING",
-        "domain": "googleapis.com",
-        "metadata": {"service": "fcm.googleapis.com"},
-    }
-    return ApiError(401, "UNAUTHENTICATED", message, [info])
 
 
 def scripted(code: FcmErrorCode, project: str, target_field: str | None, retry_after_seconds: int | None) -> ApiError:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.types import WSGIEnvironment
 
-from firesuite.fcm.errors import ApiError, unauthenticated
+from firesuite.fcm.errors import ApiError
 
 MAX_CONTROL_BYTES = 10_000_000
 
@@ -48,8 +48,3 @@ class Request:
     def header(self, name: str) -> str | None:
         value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
         return value
-
-    def require_authorization(self) -> None:
-        """Any credential will do, but Google refuses a request that has none."""
-        if not self.header("Authorization"):
-            raise unauthenticated()

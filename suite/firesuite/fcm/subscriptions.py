@@ -22,7 +22,6 @@ def answer_registration(project: Project, name: str, request: Request) -> bytes 
     method = _METHODS.get((request.method, bool(topic)))
     if not separator or method is None:
         return None
-    request.require_authorization()
     return json.dumps(method(project, registration, topic.removeprefix("/"), request), indent=2).encode()
 
 
@@ -99,8 +98,6 @@ def answer_iid(project: Project, request: Request) -> bytes:
 
     Answers {"results": [{} or {"error": code}, ...]}, in the order of the tokens. Raises IidError.
     """
-    if not request.header("Authorization"):
-        raise IidError(401, "Unauthorized")
     body = request.json()
     tokens = body.get("registration_tokens") if isinstance(body, dict) else None
     if not isinstance(tokens, list) or not 0 < len(tokens) <= MAX_IID_TOKENS:

@@ -104,14 +104,10 @@ def test_validation_alone_delivers_nothing(sink, spelling):
     assert sink.messages() == []
 
 
-def test_a_request_without_credentials_is_refused_as_google_refuses_it(sink):
+def test_no_credential_is_asked_for(sink):
     response = sink.post({"message": {"fid": "a"}}, headers={})
-    error = response.json()["error"]
-    assert response.status_code == error["code"] == 401
-    assert error["status"] == "UNAUTHENTICATED"
-    assert error["message"].startswith("Request is missing required authentication credential.")
-    assert error["details"][0]["reason"] == "CREDENTIALS_MISSING"
-    assert sink.messages() == []
+    assert response.status_code == 200
+    assert [item["message"] for item in sink.messages()] == [{"fid": "a"}]
 
 
 def test_messages_are_cleared_and_projects_are_apart(sink):

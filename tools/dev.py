@@ -1,0 +1,90 @@
+"""`make dev`: the whole backend on this machine, with data, until Ctrl-C."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from firesuite import cli
+from firesuite.errors import SuiteError
+from firesuite.project import Project
+from firesuite.suite import Suite
+from tools.demo import PASSWORD
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+# One file a user with the header line that signs curl in; renewed while the suite runs, for an ID token lives an hour.
+_SIGNED_IN: Final = ROOT / ".wattle"
+_RENEW_EVERY: Final = 45 * 60.0
+
+
+def run() -> int:
+    """Start the suite, seed it, say what is where, and stay until Ctrl-C. The exit code."""
+    try:
+        suite = Suite(Project.load(ROOT), watch=True, log=cli.Console())
+    except SuiteError as error:
+        print(f"make dev: {error}", file=sys.stderr)
+        return 1
+    print("Starting Firestore, Auth, the functions and the FCM sink ...", flush=True)
+    return cli.run(suite, _ready)
+
+
+def _ready(suite: Suite) -> None:
+    print("Loading the seed ...", flush=True)
+    command = [sys.executable, "-m", "tools", "seed"]
+    seeded = subprocess.run(command, cwd=ROOT, env={**os.environ, **suite.environment}, check=False)  # noqa: S603 (our own command)
+    if seeded.returncode != 0:
+        raise SuiteError("The seed was not loaded; its output above says why.")
+    token = _sign_in(suite)
+    threading.Thread(target=_renew, args=(suite,), daemon=True).start()
+    print(_welcome(suite, token), flush=True)
+
+
+def _sign_in(suite: Suite) -> str:
+    """Sign the demo users in and write their header files. Alice's ID token."""
+    _SIGNED_IN.mkdir(mode=0o700, exist_ok=True)
+    tokens = {name: _id_token(suite, name) for name in ("alice", "admin")}
+    for name, token in tokens.items():
+        (_SIGNED_IN / name).write_text(f"Authorization: Bearer {token}\n", encoding="ascii")
+    return tokens["alice"]
+
+
+def _renew(suite: Suite) -> None:
+    pause = threading.Event()
+    while not pause.wait(_RENEW_EVERY):
+        try:
+            _sign_in(suite)
+        except OSError as error:
+            print(f"make dev: the demo users could not be signed in again: {error}", file=sys.stderr)
+
+
+def _id_token(suite: Suite, name: str) -> str:
+    body = json.dumps({"email": f"{name}@example.com", "password": PASSWORD}).encode()
+    url = f"{suite.function_url('api')}/v1/auth/login"
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 (loopback)
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 (loopback)
+        token: str = json.load(response)["data"]["idToken"]
+    return token
+
+
+def _welcome(suite: Suite, token: str) -> str:
+    api, alice = suite.function_url("api"), _SIGNED_IN / "alice"
+    order = json.dumps({"items": [{"productId": "flat-white", "quantity": 2}]})
+    messages = f"{suite.services()['FCM']}/v1/projects/{suite.project.project_id}/messages"
+    return f"""
+{cli.table(suite)}
+  messages     {messages}
+
+Users        alice@example.com, bob@example.com, admin@example.com (role admin); password {PASSWORD}
+ID token of alice (one hour; the commands below read a fresh one from {_SIGNED_IN.name}/):
+{token}
+
+Alice's profile, her orders, and a new order:
+curl -s -H @{alice} {api}/v1/users/me
+curl -s -H @{alice} '{api}/v1/orders?limit=5'
+curl -s -H @{alice} {api}/v1/orders -H 'Content-Type: application/json' -d '{order}'
+
+Ready. README.md goes on from here. Saving a file in functions/ reloads it. Ctrl-C stops everything."""
