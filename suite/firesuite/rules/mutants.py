@@ -32,6 +32,7 @@ from firesuite.rules.syntax import (
     Scope,
     Unary,
     all_functions,
+    marked_line,
     operands,
     scopes,
 )
@@ -116,19 +117,8 @@ def marks(ruleset: Ruleset, source: Source) -> list[Mark]:
             )
         if not reason.strip():
             raise RulesSyntaxError("A mark needs a reason after its colon.", source, comment.start)
-        found.append(Mark(operator, text, reason.strip(), _marked_line(comment.start, ruleset, source)))
+        found.append(Mark(operator, text, reason.strip(), marked_line(comment, ruleset, source)))
     return found
-
-
-def _marked_line(offset: int, ruleset: Ruleset, source: Source) -> int:
-    line = source.line_of(offset)
-    if source.line_text(line)[: source.position(offset)[1] - 1].strip():
-        return line
-    comments = {source.line_of(comment.start) for comment in ruleset.comments}
-    last = len(source.text.splitlines())
-    while line < last and (line in comments or not source.line_text(line).strip()):
-        line += 1
-    return line
 
 
 class _Generator:

@@ -57,7 +57,7 @@ class Decisive:
         method, path = check
         names = ["databases", "(default)", "documents", *path.split("/")]
         return [
-            (scope.segments, allow.condition, _reachable(allow, scope))
+            (scope.segments, allow.condition, reachable(allow, scope))
             for scope in self._scopes
             if matches(scope.segments, names)
             for allow in scope.match.allows
@@ -65,7 +65,7 @@ class Decisive:
         ]
 
 
-def _reachable(allow: Allow, scope: Scope) -> list[Function]:
+def reachable(allow: Allow, scope: Scope) -> list[Function]:
     """The functions that a condition may call, by name as its block sees them, in the order they are met."""
     found: dict[str, Function] = {}
     todo: list[Expr] = [allow.condition] if allow.condition else []

@@ -55,4 +55,4 @@ class Source:
 
     def line_text(self, line: int) -> str:
         """The line without its end; `line` counts from 1."""
-        return self.text.splitlines()[line - 1] if line <= len(self.text.splitlines()) else ""
+        return self.text[self._line_starts[line - 1] :].partition("\n")[0]

@@ -8,6 +8,8 @@ request trace names one of the two, depending on the engine (see `trace.py`).
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from firesuite.rules.source import Source
+
 METHODS = {
     "get": ("get",),
     "list": ("list",),
@@ -299,3 +301,15 @@ def conditions(ruleset: Ruleset) -> Iterator[Expr]:
     roots = [root for function in all_functions(ruleset) for root in function.expressions()]
     roots += [allow.condition for scope in scopes(ruleset) for allow in scope.match.allows if allow.condition]
     yield from sorted(roots, key=lambda root: root.start)
+
+
+def marked_line(comment: Comment, ruleset: Ruleset, source: Source) -> int:
+    """The line that a comment speaks of: its own, or the next that holds more than comments."""
+    line = source.line_of(comment.start)
+    if source.line_text(line)[: source.position(comment.start)[1] - 1].strip():
+        return line
+    comments = {source.line_of(found.start) for found in ruleset.comments}
+    last = source.line_of(len(source.text))
+    while line < last and (line in comments or not source.line_text(line).strip()):
+        line += 1
+    return line

@@ -162,6 +162,18 @@ def load_table(path: Path | str) -> Table:
     return Table(callers, content.get("documents") or {}, rows, str(path))
 
 
+def parse_row(text: str) -> Row:
+    """One request on its own: `get orders/o1`, or a row of a table in one line. Raises `TableError`."""
+    if not text.lstrip().startswith("{"):
+        operation, _, target = text.strip().partition(" ")
+        text = f"{{{operation}: {target.strip()}}}"
+    try:
+        given = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with three tags
+    except yaml.YAMLError as error:
+        raise TableError(f"{text}: {error}") from error
+    return _row(Path("request"), 1, {"allow": [], **given})
+
+
 def _caller(path: Path, name: str, given: Mapping[str, Any]) -> Caller:
     if unknown := given.keys() - {"uid", "claims", "project", "token"}:
         raise TableError(f"{path}, caller {name}: unknown {', '.join(sorted(unknown))}.")

@@ -1,0 +1,5 @@
+import sys
+
+from firesuite.rules.cli import main
+
+sys.exit(main())
