@@ -2,7 +2,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from wattle.http.schema import Body, Resource
+from wattle.schema import Body, Resource
 
 # RFC 5321 allows 254 characters; Identity Toolkit judges the rest.
 Email = Annotated[

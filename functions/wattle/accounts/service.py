@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from wattle.accounts import errors
+from wattle.accounts.schemas import Login, Refresh, Register, SessionTokens
 from wattle.adapters import identity
 from wattle.context import Caller
 from wattle.errors import FieldError, Unavailable, ValidationFailed
@@ -15,15 +16,29 @@ class AccountService:
     def __init__(self, provider: identity.Identity) -> None:
         self._provider = provider
 
-    def register(self, email: str, password: str, display_name: str | None) -> identity.Session:
-        """Make an account and sign it in."""
-        return _translated(lambda: self._provider.sign_up(email, password, display_name))
+    def register(self, wanted: Register) -> SessionTokens:
+        """Make an account and sign it in.
 
-    def sign_in(self, email: str, password: str) -> identity.Session:
-        return _translated(lambda: self._provider.sign_in(email, password))
+        Raises:
+            EmailExists, WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
+        """
+        return _tokens(lambda: self._provider.sign_up(wanted.email, wanted.password, wanted.display_name))
 
-    def refresh(self, refresh_token: str) -> identity.Session:
-        return _translated(lambda: self._provider.refresh(refresh_token))
+    def sign_in(self, login: Login) -> SessionTokens:
+        """Sign in.
+
+        Raises:
+            InvalidCredentials, UserDisabled, TooManyAttempts, Unavailable.
+        """
+        return _tokens(lambda: self._provider.sign_in(login.email, login.password))
+
+    def refresh(self, refresh: Refresh) -> SessionTokens:
+        """A new ID token for a refresh token.
+
+        Raises:
+            InvalidRefreshToken, UserDisabled, Unavailable.
+        """
+        return _tokens(lambda: self._provider.refresh(refresh.refresh_token))
 
     def demand_session(self, caller: Caller) -> None:
         """Ask whether the caller's sign-in still counts.
@@ -37,6 +52,16 @@ class AccountService:
             raise errors.TokenRevoked
         if account.disabled:
             raise errors.UserDisabled
+
+
+def _tokens(call: Callable[[], identity.Session]) -> SessionTokens:
+    session = _translated(call)
+    return SessionTokens(
+        uid=session.uid,
+        id_token=session.id_token,
+        refresh_token=session.refresh_token,
+        expires_in=session.expires_in,
+    )
 
 
 def _translated(call: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 from wattle.context import Context
 from wattle.devices.schemas import Device, RegisterDevice
-from wattle.http.schema import PathId
+from wattle.schema import PathId
 from wattle.services import Services
 
 

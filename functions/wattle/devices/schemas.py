@@ -3,7 +3,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from wattle.http.schema import Body, Resource
+from wattle.schema import Body, Resource
 from wattle.users.schemas import Locale
 
 

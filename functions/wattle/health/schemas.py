@@ -1,4 +1,4 @@
-from wattle.http.schema import Resource
+from wattle.schema import Resource
 
 
 class Health(Resource):

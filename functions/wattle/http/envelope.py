@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 
 from wattle.errors import WattleError
 from wattle.http.fields import Selection
-from wattle.http.schema import Resource
 from wattle.kit.clock import Clock, rfc3339
+from wattle.schema import Resource
 
 T = TypeVar("T")
 

@@ -12,27 +12,20 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeVar
-
-from pydantic import Field
+from typing import Any, Final, TypeVar
 
 from wattle.context import Context
 from wattle.errors import Code, WattleError
 from wattle.http.envelope import Page
 from wattle.http.fields import Selection
-from wattle.http.schema import Parameters
 from wattle.kit.slices import Slice
+from wattle.schema import PageParameters
 
 T = TypeVar("T")
 
-LIMIT_DEFAULT: Final = 20
-LIMIT_MOST: Final = 100
 # Half of SHA-256's output keeps the cursor short and leaves 2**128 to guess (RFC 2104 section 5).
 _SIGNATURE_BYTES: Final = 16
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST: Final = 2000
-# These say how much of a list is wanted, not which list.
-_HOW_MUCH: Final = {"limit", "cursor", "fields", "include_total"}
 
 
 class InvalidCursor(WattleError):
@@ -42,24 +35,6 @@ class InvalidCursor(WattleError):
 
     def __init__(self) -> None:
         super().__init__("The cursor does not belong to this list. Start again without it.")
-
-
-class PageParameters(Parameters):
-    """The parameters of every list."""
-
-    limit: Annotated[
-        int, Field(ge=1, description=f"How many at most; a number above {LIMIT_MOST} counts as {LIMIT_MOST}.")
-    ] = LIMIT_DEFAULT
-    cursor: Annotated[str | None, Field(max_length=_LONGEST, description="`nextCursor` of the page before.")] = None
-    include_total: Annotated[bool, Field(description="Also count the whole list.")] = False
-
-    @property
-    def size(self) -> int:
-        return min(self.limit, LIMIT_MOST)
-
-    def binding(self) -> dict[str, Any]:
-        """What a cursor of this list is bound to besides its caller."""
-        return self.model_dump(mode="json", exclude=_HOW_MUCH)
 
 
 class CursorSigner:

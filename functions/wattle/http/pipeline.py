@@ -18,10 +18,10 @@ from wattle.http.authentication import authenticate
 from wattle.http.envelope import Envelope
 from wattle.http.idempotency import idempotent_call
 from wattle.http.routing import NotAllowed, Route, Router
-from wattle.http.schema import Parameters
 from wattle.http.validation import parse_body, parse_query, read_body
 from wattle.kit.logging import log_fields
 from wattle.kit.retry import Deadline
+from wattle.schema import Parameters
 from wattle.services import Services
 
 logger = logging.getLogger("wattle.access")

@@ -13,7 +13,7 @@ from werkzeug.routing import Map, Rule
 
 from wattle.context import Context
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
-from wattle.http.schema import Body, Parameters
+from wattle.schema import Body, Parameters
 from wattle.services import Services
 
 

@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
-from wattle.http.schema import Body, Parameters
+from wattle.schema import Body, Parameters
 
 BODY_MOST: Final = 1_000_000
 """Bytes."""

@@ -3,8 +3,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wattle.http.pagination import PageParameters
-from wattle.http.schema import Resource
+from wattle.schema import PageParameters, Resource
 
 
 class ListNotifications(PageParameters):

@@ -3,8 +3,8 @@ from wattle.http.envelope import Page, Reply
 from wattle.http.fields import select
 from wattle.http.idempotency import REPLAYED
 from wattle.http.pagination import page, position
-from wattle.http.schema import PathId
 from wattle.orders.schemas import ChangeStatus, CreateOrder, ListOrders, Order
+from wattle.schema import PathId
 from wattle.services import Services
 
 

@@ -4,9 +4,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
-from wattle.http.pagination import PageParameters
-from wattle.http.schema import Body, PathId, Resource
 from wattle.orders.states import Status
+from wattle.schema import Body, PageParameters, PathId, Resource
 
 ITEMS_MOST = 100
 QUANTITY_MOST = 999

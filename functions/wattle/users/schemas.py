@@ -4,7 +4,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from wattle.http.schema import Body, Resource
+from wattle.schema import Body, Resource
 
 
 def _time_zone(name: str) -> str:

@@ -1,9 +1,15 @@
-"""Bases of every model of the contract: camelCase outside, snake_case inside."""
+"""Bases of every model of the contract: camelCase outside, snake_case inside. Callables use them as REST does."""
 
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+
+LIMIT_DEFAULT: Final = 20
+LIMIT_MOST: Final = 100
+_LONGEST: Final = 2000
+# These say how much of a list is wanted, not which list.
+_HOW_MUCH: Final = {"limit", "cursor", "fields", "include_total"}
 
 
 class Body(BaseModel):
@@ -47,3 +53,21 @@ class Resource(BaseModel):
 
 PathId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
 """An id in a path: what is no valid Firestore document id never gets as far as Firestore."""
+
+
+class PageParameters(Parameters):
+    """The parameters of every list."""
+
+    limit: Annotated[
+        int, Field(ge=1, description=f"How many at most; a number above {LIMIT_MOST} counts as {LIMIT_MOST}.")
+    ] = LIMIT_DEFAULT
+    cursor: Annotated[str | None, Field(max_length=_LONGEST, description="`nextCursor` of the page before.")] = None
+    include_total: Annotated[bool, Field(description="Also count the whole list.")] = False
+
+    @property
+    def size(self) -> int:
+        return min(self.limit, LIMIT_MOST)
+
+    def binding(self) -> dict[str, Any]:
+        """What a cursor of this list is bound to besides its caller."""
+        return self.model_dump(mode="json", exclude=_HOW_MUCH)

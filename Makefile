@@ -1,0 +1,43 @@
+# `make help` lists what there is. Everything installs what it needs first.
+PYTHON ?= python3.11
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup dev test test-google lint format manifest lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is pinned, into .venv and node_modules
+	@PYTHON="$(PYTHON)" tools/setup.sh
+
+dev: setup ## run the whole backend on this machine, with demo data, until Ctrl-C
+	@$(BIN)/python -m tools dev
+
+test: setup lint ## format, lint, types, import contracts, and every test
+	@$(BIN)/pytest
+
+test-google: setup ## the end-to-end test with Google's own Auth and Functions emulators
+	@$(BIN)/python -m tools google $(BIN)/pytest tests/e2e --google
+
+lint: setup ## format, lint, types and import contracts, without changing anything
+	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tools manifest --check
+
+format: setup ## format, and mend what the linter can
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+manifest: setup ## write functions/functions.yaml from functions/main.py
+	@$(BIN)/python -m tools manifest
+
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header --annotation-style=line \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe
+lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pyproject.toml
+	@$(LOCK) -o functions/requirements.txt pyproject.toml
+	@$(LOCK) -o requirements.txt --extra dev pyproject.toml suite/pyproject.toml
+
+clean: ## remove what setup and dev made
+	@rm -rf .venv node_modules .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,40 @@
+"""One suite for all tests that need the backend, on free ports, started by the first that asks for it."""
+
+from pathlib import Path
+
+import pytest
+from tests.backend import Backend
+
+from firesuite.ports import Ports
+from firesuite.project import Project
+from firesuite.suite import Suite
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def backend():
+    """The whole backend as `firesuite exec` serves it."""
+    lines = []
+    with Suite(Project.load(ROOT), ports=Ports.free(), log=lambda *line: lines.append(line)) as suite:
+        running = Backend(suite)
+        running.log = lines
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def user(backend):
+    """Somebody new."""
+    return backend.user()
+
+
+@pytest.fixture
+def stranger(backend):
+    """Somebody else."""
+    return backend.user()
+
+
+@pytest.fixture(scope="session")
+def admin(backend):
+    return backend.user(role="admin")

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() { printf '\nsetup: %s\n' "$1" >&2; exit 1; }
+step() { printf '%s\n' "$1" >&2; }
+
+case "$(uname -s)/$(uname -m)" in
+Linux/x86_64 | Linux/aarch64 | Darwin/x86_64 | Darwin/arm64) ;;
+*) fail "$(uname -s) on $(uname -m) is not supported: use Linux or macOS on a 64-bit Intel or ARM machine (on Windows: WSL 2)." ;;
+esac
+
+PYTHON=${PYTHON:-python3.11}
+command -v "$PYTHON" >/dev/null 2>&1 || fail "Python 3.11 was not found: install it, or name it, as in make PYTHON=/path/to/python3.11."
+version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
+	fail "$PYTHON does not run: install Python 3.11, or name it, as in make PYTHON=/path/to/python3.11."
+[ "$version" = 3.11 ] || fail "$PYTHON is Python $version; Cloud Functions run this on 3.11: install it, or name it, as in make PYTHON=/path/to/python3.11."
+"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
+	fail "This Python lacks venv: install it (Debian, Ubuntu: apt-get install python3.11-venv)."
+command -v node >/dev/null 2>&1 || fail "Node.js was not found: install version 20 or later."
+major=$(node -p 'process.versions.node.split(".")[0]')
+[ "$major" -ge 20 ] || fail "Node.js $(node --version) is too old: install version 20 or later."
+command -v npm >/dev/null 2>&1 || fail "npm was not found: it comes with Node.js."
+
+# A stamp holds the checksum of what was installed, and is written last: without it, or with another, an install is
+# unfinished or out of date and is made again.
+sum() { cat "$@" | cksum; }
+
+wanted=$(sum requirements.txt suite/pyproject.toml)
+if [ "$(cat .venv/.installed 2>/dev/null)" != "$wanted" ]; then
+	step "Installing the Python packages into .venv (half a minute) ..."
+	[ -e .venv/.installed ] || rm -rf .venv
+	rm -f .venv/.installed
+	[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv || fail "The environment .venv could not be made; its error is above."
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt ||
+		fail "The Python packages could not be installed; pip's error is above. Run make setup again when it is mended."
+	# With the setuptools of this environment, so that nothing else is fetched.
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./suite ||
+		fail "firesuite could not be installed; pip's error is above."
+	printf '%s' "$wanted" >.venv/.installed
+fi
+
+wanted=$(sum package-lock.json .npmrc)
+if [ "$(cat node_modules/.installed 2>/dev/null)" != "$wanted" ]; then
+	step "Installing the Node packages into node_modules (half a minute) ..."
+	npm ci --no-progress --loglevel=error >/dev/null ||
+		fail "The Node packages could not be installed; npm's error is above. Run make setup again when it is mended."
+	printf '%s' "$wanted" >node_modules/.installed
+fi
