@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import http.client
 import json
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from firesuite.ports import HOST
 
 DEFAULT_SESSION = "default"
+_RUNNER_SECONDS = 10
 
 
 class ControlError(Exception):
@@ -71,8 +73,9 @@ class ControlApi:
         self._call("DELETE", self._path(""))
 
     def reset(self) -> None:
-        """Empty this session's databases, users and buckets."""
+        """Empty this session's databases, users and buckets. Outstanding events are dropped."""
         self._call("POST", self._path("/reset"), {})
+        self._await_runner()
 
     def advance_clock(self, seconds: float) -> dt.datetime:
         """Move the virtual clock forward; schedules and retries that fall due run. The clock's new time."""
@@ -80,7 +83,7 @@ class ControlApi:
         return _time(answer["clock"])
 
     def set_clock(self, instant: dt.datetime) -> dt.datetime:
-        """Set the virtual clock, also backwards; nothing in between runs. The clock's new time."""
+        """Set the virtual clock, also backwards; schedules that fall due in between run. The clock's new time."""
         body = {"instant": _rfc3339(instant), "allowBackwards": True}
         return _time(self._call("POST", self._path("/clock:set"), body)["clock"])
 
@@ -101,7 +104,9 @@ class ControlApi:
         self._call("POST", self._path("/snapshots"), {"name": name})
 
     def restore(self, name: str) -> None:
+        """Bring back the state of a snapshot. Raises ControlError while events are outstanding."""
         self._call("POST", self._path(f"/snapshots/{quote(name)}:restore"), {})
+        self._await_runner()
 
     def delete_snapshot(self, name: str) -> None:
         self._call("DELETE", self._path(f"/snapshots/{quote(name)}"))
@@ -136,7 +141,10 @@ class ControlApi:
         self._call("POST", self._path(f"/functions/{quote(name)}:run"), {})
 
     def rules_requests(self) -> Sequence[Mapping[str, Any]]:
-        """The latest requests that the security rules judged, newest first, each with its trace."""
+        """The last 100 requests that the security rules judged, newest first, each with its trace.
+
+        fireemu keeps them from the first call of this on.
+        """
         requests: Sequence[Mapping[str, Any]] = self._call("GET", self._path("/rules/requests"))["requests"]
         return requests
 
@@ -146,6 +154,17 @@ class ControlApi:
         except (OSError, ControlError):
             return False
         return True
+
+    def _await_runner(self) -> None:
+        """A reset or restore of the default session restarts the process with the twins, which takes about 0.2 s; the
+        events of writes within it would be delivered out of order."""
+        if self._session != DEFAULT_SESSION:
+            return
+        deadline = time.monotonic() + _RUNNER_SECONDS
+        while (status := self.functions()).functions and not status.runner_alive:
+            if time.monotonic() > deadline:
+                raise ControlError(503, f"The event side is not back after {_RUNNER_SECONDS} s.")
+            time.sleep(0.01)
 
     def _path(self, rest: str) -> str:
         return f"/v1/sessions/{self._session}{rest}"

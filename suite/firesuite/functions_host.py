@@ -39,6 +39,9 @@ HEALTH_PATH = "/__/health"
 LOAD_ERROR_HEADER = "X-Firesuite-Load-Error"
 """Marks the answers given in place of functions that could not be loaded: an event so refused is to be held."""
 
+# What the decorators of firebase-functions leave on an exported function.
+_ENDPOINT = "__firebase_endpoint__"
+
 _TRIGGER = re.compile(r"/functions/projects/(?P<project>[^/]+)/triggers/(?P<key>[^/]+?)(?:-\d+)?")
 _DIRECT = re.compile(r"/(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?")
 
@@ -105,6 +108,10 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
     missing = [function.entry_point for function in settings.functions if not hasattr(module, function.entry_point)]
     if missing:
         raise LoadError(f"functions.yaml names {', '.join(missing)}, which main.py does not define.")
+    named = {function.entry_point for function in settings.functions}
+    unnamed = [name for name, value in vars(module).items() if hasattr(value, _ENDPOINT) and name not in named]
+    if unnamed:
+        print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
     apps = {
         function.name: functions_framework.create_app(function.entry_point, main, function.signature)  # type: ignore[no-untyped-call]
         for function in settings.functions
@@ -161,9 +168,10 @@ class Host:
             health = {"loaded": self._error is None, "error": self._error, "pid": os.getpid()}
             return _answer(start_response, 200, json.dumps(health), "application/json")
         if match := _TRIGGER.fullmatch(path):
-            key, rest = match["key"], "/"
+            key, rest, what = match["key"], "/", "event"
         elif match := _DIRECT.fullmatch(path):
             key, rest = f"{match['region']}-{match['name']}", match["rest"] or "/"
+            what = f"{environ['REQUEST_METHOD']} {rest}"
         else:
             return _answer(start_response, 404, "Not Found", "text/plain")
         if match["project"] != self._project:
@@ -175,16 +183,16 @@ class Host:
             return _answer(start_response, 404, text, "text/html")
         if self._error is not None:
             return _answer(start_response, 500, self._error, "text/plain", (LOAD_ERROR_HEADER, "1"))
-        return self._invoke(function, rest, environ, start_response)
+        return self._invoke(function, rest, what, environ, start_response)
 
     def _invoke(
-        self, function: Function, path: str, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, function: Function, path: str, what: str, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         # As in production the function sees the path below its own URL, and no trace of the mount point.
         environ["PATH_INFO"] = path
         query = environ.get("QUERY_STRING")
         environ["RAW_URI"] = environ["REQUEST_URI"] = f"{path}?{query}" if query else path
-        method, started = environ["REQUEST_METHOD"], time.perf_counter()
+        started = time.perf_counter()
         status = [""]
 
         def noting_start_response(line: str, *rest: Any) -> Callable[[bytes], object]:
@@ -197,7 +205,7 @@ class Host:
         def done() -> None:
             slot.release()
             milliseconds = (time.perf_counter() - started) * 1000
-            print(f"{function.name} {method} {path} {status[0]} {milliseconds:.0f} ms", flush=True)  # noqa: T201
+            print(f"{function.name} {what} {status[0]} {milliseconds:.0f} ms", flush=True)  # noqa: T201
 
         try:
             body = self._apps[function.name](environ, noting_start_response)

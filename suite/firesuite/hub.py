@@ -23,18 +23,15 @@ if TYPE_CHECKING:
 class Hub:
     """The WSGI application."""
 
-    def __init__(self, ports: Ports, private_port: int, *, has_functions: bool) -> None:
-        """`private_port` is fireemu's hub."""
+    def __init__(self, ports: Ports, private_port: int, private_locator: Path, *, has_functions: bool) -> None:
+        """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token."""
         self._moved = {"hub": ports.hub, **({"functions": ports.functions} if has_functions else {})}
         self._private_port = private_port
+        self._private_locator = private_locator
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        headers = {
-            name: environ[key]
-            for name, key in (("Content-Type", "CONTENT_TYPE"), ("Origin", "HTTP_ORIGIN"))
-            if environ.get(key)
-        }
+        headers = self._headers(environ)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         connection = http.client.HTTPConnection(HOST, self._private_port, timeout=60)
         try:
@@ -59,6 +56,15 @@ class Hub:
         status = f"{response.status} {HTTPStatus(response.status).phrase}"
         start_response(status, [*kept, ("Content-Length", str(len(answer)))])
         return [answer]
+
+    def _headers(self, environ: "WSGIEnvironment") -> dict[str, str]:
+        wanted = (("Content-Type", "CONTENT_TYPE"), ("Origin", "HTTP_ORIGIN"))
+        headers = {name: environ[key] for name, key in wanted if environ.get(key)}
+        if environ["REQUEST_METHOD"] in {"PUT", "POST"} and "Origin" not in headers:
+            # Google's hub asks for no token, and so its clients have none; a browser always says its origin here.
+            token = json.loads(self._private_locator.read_text(encoding="utf-8"))["fireemuControlToken"]
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
 
     def _corrected(self, answer: dict[str, Any]) -> dict[str, Any]:
         if "origins" in answer:

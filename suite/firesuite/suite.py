@@ -33,6 +33,9 @@ START_SECONDS = 30.0
 
 _PROBE_SECONDS = 0.02
 
+# fireemu restarts the twins' process in a reset, which takes 0.2 s; after this it is not coming back.
+_EVENTS_GONE_SECONDS = 5.0
+
 # As many deliveries at a time as fireemu has events in work: each waits in its thread for the function's answer.
 _BRIDGE_THREADS = 64
 
@@ -63,6 +66,7 @@ class Suite:
         self._exit = contextlib.ExitStack()
         self._processes: Processes | None = None
         self._functions: FunctionsHost | None = None
+        self._next_look_at_events = self._events_seen = float("inf")
 
     def __enter__(self) -> Self:
         self.start()
@@ -145,6 +149,14 @@ class Suite:
         ended = self._processes.ended() if self._processes else None
         if ended is not None:
             raise SuiteError(f"{ended.service} ended with exit code {ended.exit_code()}; its output above says why.")
+        now = time.monotonic()
+        if now < self._next_look_at_events:
+            return
+        self._next_look_at_events = now + 1.0
+        if self._twins_loaded():
+            self._events_seen = now
+        elif now - self._events_seen > _EVENTS_GONE_SECONDS:
+            raise SuiteError("Events are delivered no more: the process with the twins, of fireemu, has ended.")
 
     def _check_ports(self) -> None:
         labels = {
@@ -176,7 +188,9 @@ class Suite:
 
         # Servers first, so that they are stopped last: the children talk to them.
         self._serve(fcm.create_app(), "FCM", self.ports.fcm)
-        self._serve(Hub(self.ports, private_hub, has_functions=codebase is not None), "the hub", self.ports.hub)
+        private_locator = directory / f"hub-{self.project.project_id}.json"
+        hub = Hub(self.ports, private_hub, private_locator, has_functions=codebase is not None)
+        self._serve(hub, "the hub", self.ports.hub)
         bridge_port = 0
         if codebase is not None:
             bridge = Bridge(self.project.project_id, codebase.manifest, self.ports.functions)
@@ -210,6 +224,7 @@ class Suite:
             environment=fireemu.environment(os.environ, directory),
         )
         self._until_ready()
+        self._next_look_at_events = self._events_seen = time.monotonic()
         locator = Locator(self.project.project_id, self.ports.hub)
         locator.write()
         self._exit.callback(locator.remove)

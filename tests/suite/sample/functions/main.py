@@ -35,6 +35,7 @@ def database():
 
 @https_fn.on_request(region=REGION, concurrency=20)
 def web(request: https_fn.Request) -> https_fn.Response:
+    started = time.monotonic()
     if request.path == "/slow":
         time.sleep(float(request.args["seconds"]))
     if request.path == "/crash":
@@ -47,6 +48,8 @@ def web(request: https_fn.Request) -> https_fn.Response:
         "url": request.url,
         "query": request.args.to_dict(),
         "pid": os.getpid(),
+        "started": started,
+        "ended": time.monotonic(),
         "environment": {name: os.environ.get(name) for name in request.args.getlist("env")},
     }
 
@@ -94,13 +97,24 @@ def online(event: firestore_fn.Event) -> None:
     database().collection("lines").add({"params": event.params, "data": event.data.to_dict(), "source": event.source})
 
 
+def _attempt(name):
+    """Count an attempt and return how many there were."""
+    attempts = database().document(f"attempts/{name}")
+    attempts.set({"count": firestore.Increment(1)}, merge=True)
+    return attempts.get().get("count")
+
+
 @retried
 @firestore_fn.on_document_created(document="flaky/{id}", region=REGION)
 def flaky(event: firestore_fn.Event) -> None:
-    attempts = database().document(f"attempts/{event.params['id']}")
-    attempts.set({"count": firestore.Increment(1)}, merge=True)
-    if attempts.get().get("count") < 3:
+    if _attempt(event.params["id"]) < 3:
         raise RuntimeError("not yet")
+
+
+@firestore_fn.on_document_created(document="hopeless/{id}", region=REGION)
+def hopeless(event: firestore_fn.Event) -> None:
+    _attempt(event.params["id"])
+    raise RuntimeError("never")
 
 
 @scheduler_fn.on_schedule(schedule="0 3 * * *", timezone=scheduler_fn.Timezone("Australia/Sydney"), region=REGION)

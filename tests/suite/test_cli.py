@@ -1,0 +1,111 @@
+"""`firesuite exec`, `firesuite fcm` and the messages a user meets first."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.suite.harness import copy_of_sample, eventually, http
+
+from firesuite.ports import free_ports
+
+FIRESUITE = [sys.executable, "-m", "firesuite.cli"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    return copy_of_sample(tmp_path / "project")
+
+
+def firesuite(directory, *arguments, environment=None):
+    return subprocess.run(
+        [*FIRESUITE, *arguments],
+        cwd=directory,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_exec_gives_the_command_the_environment_and_passes_its_exit_code_on(project):
+    code = "import json, os, sys; print('ENV', json.dumps(dict(os.environ))); sys.exit(7)"
+    done = firesuite(project, "exec", "--ports", "free", "--", sys.executable, "-c", code)
+    assert done.returncode == 7
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("ENV ")]
+    environment = json.loads(line.removeprefix("ENV "))
+    assert environment["GCLOUD_PROJECT"] == environment["GOOGLE_CLOUD_PROJECT"] == "demo-sample"
+    assert json.loads(environment["FIREBASE_CONFIG"])["projectId"] == "demo-sample"
+    for name in ("FIRESTORE", "FIREBASE_AUTH", "FUNCTIONS", "CLOUD_TASKS", "FCM"):
+        assert environment[f"{name}_EMULATOR_HOST"].startswith("127.0.0.1:")
+    assert environment["FIREBASE_EMULATOR_HUB"].startswith("127.0.0.1:")
+
+
+def test_exec_gives_a_killed_commands_signal_as_a_shell_does(project):
+    done = firesuite(
+        project, "exec", "--ports", "free", "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"
+    )
+    assert done.returncode == 137
+
+
+def test_exec_takes_another_project_id(project):
+    done = firesuite(
+        project, "exec", "--ports", "free", "--project", "demo-else", "--", "sh", "-c", "echo IS $GCLOUD_PROJECT"
+    )
+    assert "IS demo-else" in done.stdout
+
+
+def test_exec_of_a_command_that_is_not_there(project):
+    done = firesuite(project, "exec", "--ports", "free", "--", "no-such-command")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "firesuite: Cannot run no-such-command: No such file or directory."
+
+
+def test_without_an_installed_fireemu_one_sentence_says_what_to_run(tmp_path):
+    project = copy_of_sample(tmp_path / "project")
+    (project / "node_modules").unlink()
+    done = firesuite(project, "exec", "--ports", "free", "--", "true")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"firesuite: fireemu is not installed in {project}: run `npm ci` there")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_binary_without_its_run_bit_is_given_it(tmp_path):
+    project = copy_of_sample(tmp_path / "project")
+    modules = (project / "node_modules").readlink()
+    (project / "node_modules").unlink()
+    package = next((modules / "@fireemu").iterdir())
+    copy = project / "node_modules" / "@fireemu" / package.name
+    shutil.copytree(package, copy)
+    (project / "node_modules" / "firebase-functions").symlink_to(modules / "firebase-functions")
+    (copy / "bin" / "fireemu").chmod(0o644)
+    assert firesuite(project, "exec", "--ports", "free", "--", "true").returncode in {0, 1}
+    assert os.access(copy / "bin" / "fireemu", os.X_OK)
+
+
+def test_outside_a_project_one_sentence(tmp_path):
+    done = firesuite(tmp_path, "up")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"firesuite: There is no firebase.json in {tmp_path} or above it: run this in a Firebase project.\n"
+    )
+
+
+def test_fcm_alone():
+    [port] = free_ports(1)
+    process = subprocess.Popen([*FIRESUITE, "fcm", "--port", str(port)], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout.readline() == f"FCM  http://127.0.0.1:{port}\n"
+        answer = eventually(lambda: http("GET", f"http://127.0.0.1:{port}/v1/projects/demo-x/messages"))
+        assert answer.json() == {"messages": []}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+
+
+def test_the_console_script_is_installed():
+    assert (Path(sys.executable).parent / "firesuite").exists()

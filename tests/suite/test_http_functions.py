@@ -1,0 +1,116 @@
+"""HTTP and callable functions, reached directly."""
+
+import concurrent.futures
+import itertools
+import re
+
+from tests.suite.harness import eventually, http
+
+
+def test_the_function_sees_the_path_below_its_url_as_in_production(suite):
+    answer = http("GET", suite.function_url("web") + "/a/b%20c?x=1&y=2").json()
+    assert answer["path"] == "/a/b c"
+    assert answer["root"] == ""
+    assert answer["query"] == {"x": "1", "y": "2"}
+
+
+def test_the_bare_url_is_the_root(suite):
+    assert http("GET", suite.function_url("web")).json()["path"] == "/"
+
+
+def test_every_method_arrives(suite):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert http(method, suite.function_url("web") + "/").json()["method"] == method
+
+
+def test_all_functions_live_in_one_process(suite):
+    calls = [http("GET", suite.function_url("web")).json()["pid"] for _ in range(5)]
+    assert len(set(calls)) == 1
+
+
+def test_the_environment_names_the_services_and_the_settings(suite):
+    names = [
+        "GREETING",
+        "FUNCTIONS_EMULATOR",
+        "GCLOUD_PROJECT",
+        "TZ",
+        "K_SERVICE",
+        "FUNCTION_TARGET",
+        *suite.environment,
+    ]
+    query = "&".join(f"env={name}" for name in names)
+    seen = http("GET", f"{suite.function_url('web')}?{query}").json()["environment"]
+    assert seen["GREETING"] == "good day"
+    assert seen["FUNCTIONS_EMULATOR"] == "true"
+    assert seen["TZ"] == "UTC"
+    assert {name: seen[name] for name in suite.environment} == dict(suite.environment)
+    # One process cannot say truly which function it is.
+    assert seen["K_SERVICE"] is None
+    assert seen["FUNCTION_TARGET"] is None
+
+
+def test_a_callable_answers(suite):
+    answer = http("POST", suite.function_url("add"), {"data": {"a": 20, "b": 22}})
+    assert answer.json() == {"result": {"sum": 42, "uid": None}}
+
+
+def test_a_callables_error_keeps_its_code(suite):
+    answer = http("POST", suite.function_url("add"), {"data": {"b": 22}})
+    assert answer.status == 400
+    assert answer.json()["error"] == {"status": "INVALID_ARGUMENT", "message": "a is missing"}
+
+
+def test_a_callable_knows_who_calls(suite):
+    sign_up = (
+        f"http://{suite.environment['FIREBASE_AUTH_EMULATOR_HOST']}/identitytoolkit.googleapis.com/v1/accounts:signUp"
+    )
+    user = http("POST", f"{sign_up}?key=any", {"returnSecureToken": True}).json()
+    answer = http(
+        "POST",
+        suite.function_url("add"),
+        {"data": {"a": 1, "b": 1}},
+        {"Authorization": f"Bearer {user['idToken']}"},
+    )
+    assert answer.json()["result"]["uid"] == user["localId"]
+
+
+def test_an_unknown_function_is_answered_as_googles_emulator_does(suite):
+    answer = http("GET", suite.function_url("web").replace("/web", "/wbe"))
+    assert answer.status == 404
+    assert answer.text.startswith(
+        "Function australia-southeast1-wbe does not exist, valid functions are: australia-southeast1-add, "
+    )
+
+
+def test_another_region_or_project_is_not_found(suite):
+    url = suite.function_url("web")
+    assert http("GET", url.replace("australia-southeast1", "us-central1")).status == 404
+    assert http("GET", url.replace("demo-sample", "demo-other")).status == 404
+    assert http("GET", url.partition("/demo-sample")[0] + "/").status == 404
+
+
+def test_an_exception_is_a_500_and_its_traceback_is_shown(suite):
+    assert http("GET", suite.function_url("web") + "/crash").status == 500
+    eventually(lambda: 'raise ValueError("asked to")' in suite.lines.text("functions"))
+
+
+def test_each_invocation_is_one_line_with_status_and_duration(suite):
+    http("GET", suite.function_url("web") + "/line")
+    eventually(lambda: re.search(r"^web GET /line 200 \d+ ms$", suite.lines.text("functions"), re.MULTILINE))
+
+
+def test_requests_run_beside_each_other_up_to_the_functions_concurrency(suite):
+    """20 requests of 0.3 s with a concurrency of 20 take little more than one; one after the other they take 6 s."""
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        url = suite.function_url("web") + "/slow?seconds=0.3&at=1"
+        answers = list(pool.map(lambda _: http("GET", url).json(), range(20)))
+    spans = [(answer["started"], answer["ended"]) for answer in answers]
+    assert max(started for started, _ in spans) < min(ended for _, ended in spans)
+
+
+def test_a_concurrency_of_one_means_one_at_a_time(suite):
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: http("GET", suite.function_url("alone")).json(), range(4)))
+    spans = sorted((answer["started"], answer["ended"]) for answer in answers)
+    for (_, ended), (started, _) in itertools.pairwise(spans):
+        assert started >= ended

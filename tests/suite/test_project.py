@@ -1,0 +1,170 @@
+"""What the suite reads of a project, and what it says of one that is wrong."""
+
+import json
+import sys
+
+import pytest
+from tests.suite.harness import copy_of_sample
+
+from firesuite.errors import SuiteError
+from firesuite.manifest import Kind
+from firesuite.ports import Ports
+from firesuite.project import Project
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return copy_of_sample(tmp_path / "project")
+
+
+def change(path, **keys):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+
+
+def test_the_default_alias_is_the_project_id(directory):
+    assert Project.load(directory).project_id == "demo-sample"
+
+
+def test_a_given_project_is_an_alias_or_an_id(directory):
+    change(directory / ".firebaserc", projects={"default": "demo-sample", "staging": "demo-staging"})
+    assert Project.load(directory, "staging").project_id == "demo-staging"
+    assert Project.load(directory, "demo-else").project_id == "demo-else"
+
+
+def test_it_is_found_from_a_directory_below(directory):
+    assert Project.load(directory / "functions").directory == directory
+
+
+def test_the_functions_of_the_manifest(directory):
+    endpoints = {endpoint.name: endpoint for endpoint in Project.load(directory).codebase.manifest.endpoints}
+    assert {name: endpoint.kind for name, endpoint in endpoints.items()} == {
+        "web": Kind.HTTPS,
+        "alone": Kind.HTTPS,
+        "add": Kind.CALLABLE,
+        "onorder": Kind.EVENT,
+        "online": Kind.EVENT,
+        "flaky": Kind.EVENT,
+        "hopeless": Kind.EVENT,
+        "nightly": Kind.SCHEDULE,
+        "work": Kind.TASK_QUEUE,
+    }
+    assert endpoints["web"].regions == ("australia-southeast1",)
+    assert endpoints["web"].concurrency == 20
+    assert endpoints["add"].concurrency == 80
+    assert endpoints["add"].timeout_seconds == 60
+
+
+def test_ports_are_the_usual_ones_unless_firebase_json_says_otherwise(directory):
+    assert Project.load(directory).ports == Ports()
+    change(directory / "firebase.json", emulators={"auth": {"port": 9100}})
+    assert Project.load(directory).ports == Ports(auth=9100)
+
+
+def test_settings_later_files_win_over_earlier_ones(directory):
+    source = directory / "functions"
+    (source / ".env").write_text("A=env\nB=env\nC=env\nD=env\n")
+    (source / ".env.demo-sample").write_text("B=project\nC=project\nD=project\n")
+    (source / ".env.local").write_text("C=local\nD=local\n")
+    (source / ".secret.local").write_text("D=secret\n")
+    assert Project.load(directory).codebase.environment == {"A": "env", "B": "project", "C": "local", "D": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=plain", "plain"),
+        ("A = spaced  ", "spaced"),
+        ("export A=exported", "exported"),
+        ("A=with # comment", "with"),
+        ("A='single # \\n'", "single # \\n"),
+        ('A="double # \\n" # comment', "double # \n"),
+        ('A="two\nlines"', "two\nlines"),
+        ("A=", ""),
+        ("A=a=b", "a=b"),
+        ("# comment\n\nA=after", "after"),
+    ],
+)
+def test_the_dialect_of_env_files(directory, line, value):
+    (directory / "functions" / ".env").write_text(f"{line}\n")
+    assert Project.load(directory).codebase.environment == {"A": value}
+
+
+def test_the_functions_own_environment_runs_them_where_there_is_one(directory):
+    assert str(Project.load(directory).codebase.python) == sys.executable
+    python = directory / "functions" / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert Project.load(directory).codebase.python == python
+
+
+def test_a_project_without_python_functions(directory):
+    change(directory / "firebase.json", functions=[])
+    assert Project.load(directory).codebase is None
+
+
+def break_firebase_json(directory):
+    (directory / "firebase.json").write_text('{\n  "firestore": {,}\n}')
+    return f"{directory}/firebase.json, line 2: not valid JSON"
+
+
+def break_port(directory):
+    change(directory / "firebase.json", emulators={"auth": {"port": "9099"}})
+    return "firebase.json: emulators.auth.port must be a port number, not '9099'."
+
+
+def break_aliases(directory):
+    (directory / ".firebaserc").unlink()
+    return f'{directory}/.firebaserc: no alias "default".'
+
+
+def break_env(directory):
+    (directory / "functions" / ".env").write_text("A=1\nnonsense\n")
+    return f"{directory}/functions/.env, line 2: expected KEY=value, found 'nonsense'."
+
+
+def break_source(directory):
+    change(directory / "firebase.json", functions=[{"source": "backend", "runtime": "python311"}])
+    return f"{directory}/backend/main.py is missing: firebase.json names 'backend' as functions source."
+
+
+def break_manifest_syntax(directory):
+    (directory / "functions" / "functions.yaml").write_text("endpoints:\n  a: [\n")
+    return f"{directory}/functions/functions.yaml, line 3: not valid YAML"
+
+
+def break_manifest_missing(directory):
+    (directory / "functions" / "functions.yaml").unlink()
+    return f"{directory}/functions/functions.yaml is missing: it lists the functions that main.py exports."
+
+
+def break_manifest_trigger(directory):
+    (directory / "functions" / "functions.yaml").write_text("endpoints:\n  a:\n    entryPoint: a\n")
+    return f"{directory}/functions/functions.yaml: endpoints.a has none of the triggers that are known here"
+
+
+def break_two_codebases(directory):
+    entry = {"source": "functions", "runtime": "python311"}
+    change(directory / "firebase.json", functions=[{**entry, "codebase": "a"}, {**entry, "codebase": "b"}])
+    return f"{directory}/firebase.json: one Python codebase can be served, not several (a, b)."
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        break_firebase_json,
+        break_port,
+        break_aliases,
+        break_env,
+        break_source,
+        break_manifest_syntax,
+        break_manifest_missing,
+        break_manifest_trigger,
+        break_two_codebases,
+    ],
+    ids=lambda function: function.__name__,
+)
+def test_what_is_wrong_is_one_sentence_with_file_and_key(directory, break_it):
+    wanted = break_it(directory)
+    with pytest.raises(SuiteError) as caught:
+        Project.load(directory)
+    assert str(caught.value).startswith(wanted)

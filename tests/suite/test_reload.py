@@ -1,0 +1,126 @@
+"""Saving a file: the functions are loaded again, and nothing is lost meanwhile."""
+
+import re
+import threading
+import time
+
+import pytest
+from tests.suite.harness import eventually, http
+
+
+@pytest.fixture
+def main(watching):
+    """The watched main.py; put back as it was after the test."""
+    path = watching.project.codebase.main
+    text = path.read_text()
+    yield path
+    path.write_text(text)
+    eventually(lambda: version(watching) == "1")
+
+
+def save(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def version(suite):
+    answer = http("GET", suite.function_url("web"))
+    return answer.json()["version"] if answer.status == 200 else None
+
+
+def test_a_save_is_served_within_two_seconds(watching, main):
+    assert version(watching) == "1"
+    started = time.monotonic()
+    save(main, 'VERSION = "1"', 'VERSION = "2"')
+    eventually(lambda: version(watching) == "2")
+    assert time.monotonic() - started < 2.0
+
+
+def test_two_saves_in_one_second_with_one_size_are_both_seen(watching, main):
+    """Python would take the first one's bytecode for the second's."""
+    for number in ("3", "4", "5"):
+        text = main.read_text()
+        main.write_text(re.sub(r'VERSION = "."', f'VERSION = "{number}"', text))
+        eventually(lambda wanted=number: version(watching) == wanted)
+
+
+def test_no_request_is_dropped_while_the_functions_are_reloaded(watching, main):
+    """Requests of 50 ms from 4 clients, all the time, over three reloads."""
+    statuses, stop = [], threading.Event()
+
+    def client():
+        while not stop.is_set():
+            statuses.append(http("GET", watching.function_url("web") + "/slow?seconds=0.05").status)
+
+    threads = [threading.Thread(target=client) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in ("6", "7", "8"):
+            main.write_text(re.sub(r'VERSION = "."', f'VERSION = "{number}"', main.read_text()))
+            eventually(lambda wanted=number: version(watching) == wanted)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
+
+
+def test_a_request_in_work_ends_in_the_old_code(watching, main):
+    answers = []
+    url = watching.function_url("web") + "/slow?seconds=1.5"
+    thread = threading.Thread(target=lambda: answers.append(http("GET", url)))
+    thread.start()
+    time.sleep(0.3)  # not to wait for something: the request has to be under way when the file is saved
+    save(main, 'VERSION = "1"', 'VERSION = "9"')
+    eventually(lambda: version(watching) == "9")
+    thread.join()
+    assert answers[0].json()["version"] == "1"
+
+
+def test_code_that_does_not_import_is_shown_with_file_and_line_and_mended_by_the_next_save(watching, main):
+    line = main.read_text().splitlines().index('VERSION = "1"') + 1
+    save(main, 'VERSION = "1"', "VERSION = nowhere")
+    answer = eventually(lambda: (found := http("GET", watching.function_url("web"))).status == 500 and found)
+    assert answer.text.startswith(f"main.py, line {line}: NameError: name 'nowhere' is not defined")
+    shown = watching.lines.text("functions")
+    assert shown.count(f"The functions could not be loaded. main.py, line {line}: NameError") == 1
+    save(main, "VERSION = nowhere", 'VERSION = "1"')
+    eventually(lambda: version(watching) == "1")
+
+
+def test_a_syntax_error_is_shown_with_its_line(watching, main):
+    line = main.read_text().splitlines().index('VERSION = "1"') + 1
+    save(main, 'VERSION = "1"', 'VERSION = = "1"')
+    answer = eventually(lambda: (found := http("GET", watching.function_url("web"))).status == 500 and found)
+    assert answer.text.startswith(f"main.py, line {line}: SyntaxError")
+
+
+def test_events_written_while_the_code_does_not_import_arrive_after_it_does(watching, main):
+    save(main, 'VERSION = "1"', "VERSION = nowhere")
+    eventually(lambda: http("GET", watching.function_url("web")).status == 500)
+    order = watching.database.document("orders/held")
+    order.set({"n": 1})
+    order.set({"n": 2})
+    eventually(lambda: watching.control.functions().running > 0)
+    assert not list(watching.database.collection("seen").stream())
+    save(main, "VERSION = nowhere", 'VERSION = "1"')
+    events = eventually(lambda: len(found := list(watching.database.collection("seen").stream())) == 2 and found)
+    assert sorted(event.get("after")["n"] for event in events) == [1, 2]
+
+
+def test_a_saved_setting_is_loaded_too(watching, main):
+    setting = watching.project.codebase.source / ".env"
+    text = setting.read_text()
+    url = watching.function_url("web") + "?env=GREETING"
+    setting.write_text("GREETING=hello\n")
+    eventually(lambda: http("GET", url).json()["environment"]["GREETING"] == "hello")
+    setting.write_text(text)
+    eventually(lambda: http("GET", url).json()["environment"]["GREETING"] == "good day")
+
+
+def test_the_clock_goes_with_the_real_one(watching):
+    before = watching.control.advance_clock(0)
+    eventually(lambda: (watching.control.advance_clock(0) - before).total_seconds() >= 1)

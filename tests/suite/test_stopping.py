@@ -1,0 +1,194 @@
+"""Nothing is left behind: no process, no port, no file, however the suite ends."""
+
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.suite.harness import copy_of_sample, eventually, http, running
+
+from firesuite.errors import SuiteError
+from firesuite.ports import HOST, Ports, is_free
+
+FIRESUITE = [sys.executable, "-m", "firesuite.cli"]
+
+
+def processes_under(directory):
+    """The processes whose command line, working directory or parent chain leads to this suite's temporary directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                where = [str((entry / "cwd").readlink()), (entry / "cmdline").read_text().replace("\0", " ")]
+            except OSError:
+                continue
+            if any(str(directory) in text for text in where):
+                found.append((int(entry.name), *where))
+    return found
+
+
+def ports_in_use(ports):
+    return [name for name, port in dataclasses.asdict(ports).items() if not is_free(port)]
+
+
+def up(directory, ports, *more):
+    """`firesuite up`, returned when it says that it is ready. Its scratch files go below `directory`."""
+    options = [f"--{name}-port={port}" for name, port in dataclasses.asdict(ports).items()]
+    scratch = directory / "scratch"
+    scratch.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [*FIRESUITE, "up", *options, *more],
+        cwd=directory,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    output = []
+    for line in process.stdout:
+        output.append(line)
+        if line.startswith("Ready."):
+            break
+    process.said = "".join(output)
+    return process
+
+
+@pytest.fixture
+def project(tmp_path):
+    return copy_of_sample(tmp_path / "project")
+
+
+def test_ctrl_c_stops_everything_within_five_seconds(project):
+    ports = Ports.free()
+    process = up(project, ports)
+    with process:
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 5
+    assert ports_in_use(ports) == []
+    assert processes_under(project) == []
+    assert list((project / "scratch").iterdir()) == []
+
+
+def test_ctrl_c_while_a_request_runs_still_stops_within_five_seconds(project):
+    ports = Ports.free()
+    process = up(project, ports)
+    with process, socket.create_connection((HOST, ports.functions)) as connection:
+        connection.sendall(
+            b"GET /demo-sample/australia-southeast1/web/slow?seconds=30 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        time.sleep(0.3)  # not to wait for something: the request has to be under way
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 5
+    assert ports_in_use(ports) == []
+    assert processes_under(project) == []
+
+
+def test_a_killed_suite_leaves_no_orphan(project):
+    ports = Ports.free()
+    process = up(project, ports)
+    with process:
+        assert processes_under(project)
+        process.kill()
+        process.wait()
+    eventually(lambda: processes_under(project) == [] and ports_in_use(ports) == [])
+    eventually(lambda: list((project / "scratch").glob("firesuite-*")) == [])
+    # And the next one starts.
+    process = up(project, ports)
+    with process:
+        assert "Ready." in process.said
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("victim", ["fireemu", "functions_host"])
+def test_when_a_process_dies_everything_stops_and_one_sentence_says_which(project, victim):
+    ports = Ports.free()
+    process = up(project, ports)
+    with process:
+        pids = sorted(
+            pid for pid, _, command in processes_under(project) if f"/{victim}" in command and "node " not in command
+        )
+        os.kill(pids[0], signal.SIGKILL)
+        rest = process.stdout.read()
+        assert process.wait(10) == 1
+    service = "functions" if victim == "functions_host" else victim
+    assert f"firesuite: {service} ended with exit code -9" in rest
+    assert ports_in_use(ports) == []
+    assert processes_under(project) == []
+
+
+def test_a_worker_that_dies_is_replaced(project):
+    with running(project) as suite:
+        url = suite.function_url("web")
+        first = http("GET", url).json()["pid"]
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: http("GET", url).json()["pid"] != first)
+
+
+def test_a_taken_port_is_one_sentence_with_port_service_and_remedy(project):
+    ports = Ports.free()
+    with (
+        socket.create_server((HOST, ports.firestore)),
+        pytest.raises(SuiteError) as caught,
+        running(project, ports=ports),
+    ):
+        pass
+    assert str(caught.value) == (
+        f"Port {ports.firestore} for Firestore is taken by another program: stop it, or give another port with"
+        " --firestore-port, or emulators.firestore.port in firebase.json."
+    )
+    assert processes_under(project) == []
+
+
+def test_functions_that_do_not_import_stop_a_start_for_tests_with_their_traceback(project):
+    main = project / "functions" / "main.py"
+    main.write_text(main.read_text().replace('VERSION = "1"', "VERSION = nowhere"))
+    ports = Ports.free()
+    with (
+        pytest.raises(SuiteError, match=r"main\.py, line \d+: NameError: name 'nowhere'"),
+        running(project, ports=ports),
+    ):
+        pass
+    assert ports_in_use(ports) == []
+
+
+def test_a_manifest_that_disagrees_with_the_code_is_one_sentence(project):
+    main = project / "functions" / "main.py"
+    main.write_text(main.read_text().replace("def hopeless(", "def renamed("))
+    with (
+        pytest.raises(SuiteError, match=r"functions\.yaml names hopeless, which main\.py does not define"),
+        running(project),
+    ):
+        pass
+
+
+def test_several_suites_run_beside_each_other(project, tmp_path):
+    other = copy_of_sample(tmp_path / "other")
+    with running(project) as first, running(other) as second:
+        first.database.document("orders/a").set({"from": "first"})
+        second.database.document("orders/a").set({"from": "second"})
+        for suite, name in ((first, "first"), (second, "second")):
+            assert suite.control.await_idle()
+            assert [seen.get("after") for seen in suite.database.collection("seen").stream()] == [{"from": name}]
+
+
+def test_when_the_twins_process_dies_everything_stops_and_one_sentence_says_so(project):
+    ports = Ports.free()
+    process = up(project, ports)
+    with process:
+        [runner] = [pid for pid, _, command in processes_under(project) if "/node " in command]
+        os.kill(runner, signal.SIGKILL)
+        rest = process.stdout.read()
+        assert process.wait(10) == 1
+    assert "firesuite: Events are delivered no more" in rest
+    assert ports_in_use(ports) == []
