@@ -15,7 +15,6 @@ from firesuite.rules.explain import explain
 from firesuite.rules.lint import lint
 from firesuite.rules.mutate import Verdict, run
 from firesuite.rules.parser import load
-from firesuite.rules.source import RulesSyntaxError
 from firesuite.rules.tables import Table, load_table, parse_row
 from firesuite.rules.testing import Rules
 from firesuite.rules.tokens import Caller
@@ -24,7 +23,7 @@ DEFAULT_RULES = Path("rules/firestore.rules")
 
 
 def add_commands(subparsers: Any) -> None:
-    """Adds the commands to a parser's `add_subparsers()`; each sets `run`, a function of the arguments to an exit code."""
+    """Adds the commands to what `add_subparsers()` gave; each sets `run`, from the arguments to an exit code."""
     mutate = subparsers.add_parser("mutate", help="list the mistakes in the rules that the tables would not notice")
     mutate.add_argument("tables", nargs="+", type=Path, metavar="TABLE", help="YAML tables that the mutants must fail")
     mutate.add_argument("--workers", type=int, default=2, help="fireemu processes side by side (default 2)")
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.run(chosen)
-    except (SuiteError, RulesSyntaxError, OSError) as error:
+    except SuiteError as error:
         _say(str(error), sys.stderr)
         return 2
     return code

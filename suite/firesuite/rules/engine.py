@@ -11,6 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -41,8 +42,6 @@ class Engine:
     Google's emulator one for each project; a test run uses one project, so that both behave alike.
     """
 
-    dialect = Dialect.GOOGLE
-
     def __init__(self, address: str, project: str) -> None:
         self.address = address
         self.project = project
@@ -53,6 +52,12 @@ class Engine:
 
     def close(self) -> None:
         self.channel.close()
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """How it names places in the rules: fireemu answers at `/` in JSON, Google's emulator with a word."""
+        _, answer = self._http("GET", "/")
+        return Dialect.FIREEMU if isinstance(answer, dict) and "emulator" in answer else Dialect.GOOGLE
 
     def load(self, source: Source) -> None:
         """Installs rules; coverage starts anew. Raises `RulesRefusedError` with the engine's message."""
@@ -84,8 +89,6 @@ class Engine:
 
 class Fireemu(Engine):
     """A fireemu with its control API on `control_port`."""
-
-    dialect = Dialect.FIREEMU
 
     def __init__(self, address: str, project: str, control_port: int) -> None:
         super().__init__(address, project)

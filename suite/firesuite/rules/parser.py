@@ -6,6 +6,7 @@ and is a finding of `lint`; what production refuses is a `RulesSyntaxError`, fro
 
 from pathlib import Path
 
+from firesuite.errors import SuiteError
 from firesuite.rules.check import check
 from firesuite.rules.expressions import ExpressionParser
 from firesuite.rules.scanner import Scanner, Token
@@ -41,10 +42,12 @@ def parse_expression(text: str) -> Expr:
 
 
 def load(path: Path | str) -> tuple[Source, Ruleset]:
-    """Reads and parses a file."""
+    """Reads and parses a file. Raises SuiteError where it cannot be read, `RulesSyntaxError` for what is in it."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SuiteError(f"No rules can be read from {path}: {error.strerror}. Name the file.") from error
     except UnicodeDecodeError as error:
         empty = Source("", str(path))
         raise RulesSyntaxError(f"The file is not UTF-8 (byte {error.start}).", empty, 0) from error

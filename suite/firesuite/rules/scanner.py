@@ -77,6 +77,9 @@ class Scanner:
         end = found.end()
         if kind == "int" and text.startswith(".", end):
             raise self.error("A '.' after an int starts decimals: write digits after it.", end)
+        # One more than the largest, for `-9223372036854775808` is a number too.
+        if kind == "int" and (end - start > 30 or int(found.group()) > 2**63):
+            raise self.error("An int has 64 bits: this one is too large.", start)
         if kind in ("int", "float") and end < len(text) and (text[end].isalnum() or text[end] == "_"):
             raise self.error(f"Unexpected '{text[end]}' in a number.", end)
         return Token(kind, found.group(), start, end)

@@ -4,11 +4,13 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from firesuite.errors import SuiteError
+
 # Production accepted 256,001 bytes and refused 262,143; where between them it stops is not known.
 MAX_SOURCE_BYTES = 262_142
 
 
-class RulesSyntaxError(ValueError):
+class RulesSyntaxError(SuiteError):
     """A rules file that no Firestore would install. `line` and `column` count from 1, `offset` from 0 in characters."""
 
     def __init__(self, message: str, source: "Source", offset: int) -> None:

@@ -15,7 +15,8 @@
 
 A row has one of get, list, query, count, listen, create, update, set, delete (a path or a collection), commit (a list
 of writes) or transaction (`reads` and `writes`). `data` is what is written: `!now` is the time of the request,
-`!deleted` takes a field away, `!ref users/u1` is a reference. `callers` narrows a row to some of them.
+`!deleted` takes a field away, `!ref users/u1` is a reference. A query has `where`, `any_of`, `order_by`, `limit`,
+`offset` and `group`, as `queries.Query` says. `callers` narrows a row to some of them.
 """
 
 import re
@@ -28,7 +29,7 @@ import yaml
 
 from firesuite.errors import SuiteError
 from firesuite.rules.client import Client, Outcome
-from firesuite.rules.queries import Query
+from firesuite.rules.queries import Filter, Query
 from firesuite.rules.tokens import Caller
 from firesuite.rules.values import DELETED, NOW, Reference
 from firesuite.rules.writes import Write, create, delete, replace, update
@@ -55,11 +56,12 @@ class Row:
     name: str = ""
     callers: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
-    where: tuple[tuple[str, str, Any], ...] = ()
+    where: tuple[Filter, ...] = ()
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0
     group: bool = False
+    any_of: tuple[tuple[Filter, ...], ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[Write, ...] = ()
 
@@ -70,8 +72,8 @@ class Row:
     def title(self) -> str:
         """What tells this row from others of its table."""
         shown = self.target or ", ".join(f"{write.kind} {write.path}" for write in self.writes)
-        if self.where or self.order_by or self.offset:
-            shown = str(Query(self.target, self.where, self.order_by, self.limit, self.offset, self.group))
+        if self.where or self.any_of or self.order_by or self.offset:
+            shown = str(self._query())
         elif self.limit is not None:
             shown += f" limit {self.limit}"
         return f"{self.operation} {shown}{' group' if self.group else ''}{f' ({self.name})' if self.name else ''}"
@@ -97,7 +99,7 @@ class Row:
         return outcome
 
     def _query(self) -> Query:
-        return Query(self.target, self.where, self.order_by, self.limit, self.offset, self.group)
+        return Query(self.target, self.where, self.order_by, self.limit, self.offset, self.group, self.any_of)
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _row(path: Path, number: int, given: Mapping[str, Any]) -> Row:
     if len(operations) != 1:
         raise TableError(f"{where}: needs exactly one of {', '.join(OPERATIONS)}, has {len(operations)}.")
     [operation] = operations
-    known = {operation, "allow", "name", "callers", "data", "where", "order_by", "limit", "offset", "group"}
+    known = {operation, "allow", "name", "callers", "data", "where", "order_by", "limit", "offset", "group", "any_of"}
     if unknown := given.keys() - known:
         raise TableError(f"{where}: unknown {', '.join(sorted(map(str, unknown)))}.")
     if "allow" not in given:
@@ -208,7 +210,8 @@ def _row(path: Path, number: int, given: Mapping[str, Any]) -> Row:
         name=given.get("name", ""),
         callers=tuple(given.get("callers", ())),
         data=given.get("data", {}),
-        where=tuple((name, operator, value) for name, operator, value in given.get("where", ())),
+        where=_filters(given.get("where", ())),
+        any_of=tuple(_filters(group) for group in given.get("any_of", ())),
         order_by=tuple(given.get("order_by", ())),
         limit=given.get("limit"),
         offset=given.get("offset", 0),
@@ -216,6 +219,10 @@ def _row(path: Path, number: int, given: Mapping[str, Any]) -> Row:
         reads=reads,
         writes=writes,
     )
+
+
+def _filters(given: Sequence[Any]) -> tuple[Filter, ...]:
+    return tuple((name, operator, value) for name, operator, value in given)
 
 
 def _write(where: str, given: Mapping[str, Any]) -> Write:

@@ -83,7 +83,9 @@ def _binding(node: Expr) -> int:
         return BINDING[node.operator]
     if isinstance(node, TypeTest):
         return BINDING["is"]
-    return _UNARY if isinstance(node, Unary) else _POSTFIX
+    # `1.a` would be read as decimals, and a path would take what follows it for its own.
+    number = isinstance(node, Literal) and node.text[0].isdigit()
+    return _UNARY if isinstance(node, Unary | PathLiteral) or number else _POSTFIX
 
 
 def _expression(node: Expr, needed: int) -> str:
@@ -106,8 +108,8 @@ def _bare(node: Expr) -> str:  # noqa: C901, PLR0911 - one arm for each kind of 
         case Index(target=target, index=index):
             return f"{_expression(target, _POSTFIX)}[{unparse_expression(index)}]"
         case Slice(target=target, first=first, last=last):
-            # A ternary as the first bound would swallow the colon.
-            return f"{_expression(target, _POSTFIX)}[{_expression(first, 1)}:{unparse_expression(last)}]"
+            # A ternary or a path as the first bound would swallow the colon.
+            return f"{_expression(target, _POSTFIX)}[{_expression(first, _POSTFIX)}:{unparse_expression(last)}]"
         case Call(callee=callee, arguments=arguments):
             return f"{_expression(callee, _POSTFIX)}({', '.join(map(unparse_expression, arguments))})"
         case Unary(operator=operator, operand=operand):
