@@ -1,27 +1,42 @@
+"""Each command loads only what it needs: `dev` stays in memory for hours, beside the suite."""
+
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 # The deployed code is no package that could be installed: it is found where it lies.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "functions"))
-
-from tools import dev, manifest, seed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools", description="Wattle's own command line")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("dev", help="run the whole backend on this machine, with demo data")
+    command.add_argument("--free-ports", action="store_true", help="take any free ports instead of the usual ones")
+    command.set_defaults(run=_of("dev"))
+
+    command = commands.add_parser("seed", help="load the demo data into the emulators that the environment names")
+    command.set_defaults(run=_of("seed"))
+
     command = commands.add_parser("manifest", help="write functions/functions.yaml from main.py")
     command.add_argument("--check", action="store_true", help="only compare")
-    command.set_defaults(run=lambda options: manifest.run(check=options.check))
-    command = commands.add_parser("seed", help="load the demo data into the running emulators")
-    command.set_defaults(run=lambda _options: seed.run())
-    command = commands.add_parser("dev", help="run the whole backend on this machine, with demo data")
-    command.set_defaults(run=lambda _options: dev.run())
-    options = parser.parse_args(arguments)
-    code: int = options.run(options)
-    return code
+    command.set_defaults(run=_of("manifest"))
+
+    options = vars(parser.parse_args(arguments))
+    run: Callable[..., int] = options.pop("run")
+    return run(**options)
+
+
+def _of(module: str) -> Callable[..., int]:
+    def run(**options: Any) -> int:
+        code: int = import_module(f"tools.{module}").run(**options)
+        return code
+
+    return run
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from firesuite import cli
 from firesuite.errors import SuiteError
+from firesuite.ports import Ports
 from firesuite.project import Project
 from firesuite.suite import Suite
 from tools.demo import PASSWORD
@@ -21,10 +24,10 @@ _SIGNED_IN: Final = ROOT / ".wattle"
 _RENEW_EVERY: Final = 45 * 60.0
 
 
-def run() -> int:
+def run(*, free_ports: bool) -> int:
     """Start the suite, seed it, say what is where, and stay until Ctrl-C. The exit code."""
     try:
-        suite = Suite(Project.load(ROOT), watch=True, log=cli.Console())
+        suite = Suite(Project.load(ROOT), ports=Ports.free() if free_ports else None, watch=True, log=cli.Console())
     except SuiteError as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
@@ -35,12 +38,29 @@ def run() -> int:
 def _ready(suite: Suite) -> None:
     print("Loading the seed ...", flush=True)
     command = [sys.executable, "-m", "tools", "seed"]
-    seeded = subprocess.run(command, cwd=ROOT, env={**os.environ, **suite.environment}, check=False)  # noqa: S603 (our own command)
+    with _without_events(suite):
+        seeded = subprocess.run(command, cwd=ROOT, env={**os.environ, **suite.environment}, check=False)  # noqa: S603 (our own command)
     if seeded.returncode != 0:
         raise SuiteError("The seed was not loaded; its output above says why.")
     token = _sign_in(suite)
     threading.Thread(target=_renew, args=(suite,), daemon=True).start()
     print(_welcome(suite, token), flush=True)
+
+
+@contextmanager
+def _without_events(suite: Suite) -> Iterator[None]:
+    """Seeded orders are no news: nobody is to be told of them."""
+    hub = suite.services()["Hub"]
+    _put(f"{hub}/functions/disableBackgroundTriggers")
+    try:
+        yield
+    finally:
+        _put(f"{hub}/functions/enableBackgroundTriggers")
+
+
+def _put(url: str) -> None:
+    request = urllib.request.Request(url, method="PUT")  # noqa: S310 (loopback)
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 (loopback)
 
 
 def _sign_in(suite: Suite) -> str:
