@@ -162,7 +162,8 @@ def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
     ports = Ports.free() if options.ports == "free" else project.ports
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
     ports = ports.replace(**{name: port for name, port in chosen.items() if port is not None})
-    return Suite(project, ports=ports, watch=watch, log=Console())
+    google = frozenset(options.google.split(",")) if options.google else frozenset()
+    return Suite(project, ports=ports, watch=watch, google=google, log=Console())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--project", "-P", help="project id or alias of .firebaserc (default: the alias 'default')")
     shared.add_argument("--ports", choices=["free"], help="take any free ports")
+    shared.add_argument("--google", metavar="auth,functions", help="these by Google's own emulators (firebase-tools)")
     for field in dataclasses.fields(Ports):
         shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Hub:
     """The WSGI application."""
 
-    def __init__(self, ports: Ports, private_port: int, private_locator: Path, *, has_functions: bool) -> None:
+    def __init__(self, ports: Ports, private_port: int, private_locator: Path) -> None:
         """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token."""
-        self._moved = {"hub": ports.hub, **({"functions": ports.functions} if has_functions else {})}
+        self._moved = {"hub": ports.hub, "functions": ports.functions, "auth": ports.auth}
         self._private_port = private_port
         self._private_locator = private_locator
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -18,6 +18,8 @@ from firesuite.clock import ClockTicker
 from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
 from firesuite.functions import FunctionsHost
+from firesuite.google import SERVICES as GOOGLE_SERVICES
+from firesuite.google import GoogleEmulators
 from firesuite.hub import Hub, Locator
 from firesuite.ports import HOST, Ports, free_ports, is_free
 from firesuite.processes import Log, Processes
@@ -28,8 +30,8 @@ from firesuite.server import Server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-START_SECONDS = 30.0
-"""How long the slowest service may take; it takes about 1 s on a laptop."""
+START_SECONDS = 60.0
+"""How long the slowest service may take: about 1 s on a laptop, and 10 s with Google's Auth emulator."""
 
 _PROBE_SECONDS = 0.02
 
@@ -49,23 +51,27 @@ class Suite:
         *,
         ports: Ports | None = None,
         watch: bool = False,
-        profile: str = "strict",
+        google: frozenset[str] = frozenset(),
         log: Log = lambda _service, _line: None,
     ) -> None:
         """`watch` is for a person at work: functions are reloaded when their source changes, code that does not load is
         no reason not to start, and the virtual clock goes with the real one. Without it only `control` moves the clock.
 
-        `ports` are the project's own by default; `profile` is fireemu's: `strict` behaves as production, `emulator` as
-        Google's emulators. `log` gets each line of each service's output, from several threads.
+        `ports` are the project's own by default. `google` names those of `auth` and `functions` that Google's emulators
+        are to serve. `log` gets each line of each service's output, from several threads.
         """
         self.project = project
         self.ports = ports or project.ports
         self._watching = watch
-        self._profile = profile
+        self._google = google
         self._log = log
         self._exit = contextlib.ExitStack()
         self._processes: Processes | None = None
         self._functions: FunctionsHost | None = None
+        self._bridge: Bridge | None = None
+        self._probes: dict[str, Callable[[], bool]] = {}
+        # fireemu serves its control API with its Auth; where Google's Auth has the port, at one of its own.
+        self._control_port = free_ports(1)[0] if "auth" in google else self.ports.auth
         self._next_look_at_events = self._events_seen = float("inf")
 
     def __enter__(self) -> Self:
@@ -79,7 +85,7 @@ class Suite:
 
     @property
     def control(self) -> ControlApi:
-        return ControlApi(self.ports.auth)
+        return ControlApi(self._control_port)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -127,6 +133,10 @@ class Suite:
         Raises SuiteError, with nothing left running, when a port is taken, something is not installed, a process ends,
         or (unless it watches) the functions cannot be loaded.
         """
+        if unknown := self._google - GOOGLE_SERVICES:
+            raise SuiteError(
+                f"Google's emulators can serve {', '.join(sorted(GOOGLE_SERVICES))}, not {', '.join(unknown)}."
+            )
         self._check_ports()
         try:
             self._start()
@@ -180,38 +190,26 @@ class Suite:
                 )
 
     def _start(self) -> None:
-        binary = fireemu.find_binary(self.project.directory)
         directory = Path(tempfile.mkdtemp(prefix="firesuite-"))
         self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
-        private_functions, private_hub = free_ports(2)
-        codebase = self.project.codebase
+        private_hub, private_functions = free_ports(2)
 
         # Servers first, so that they are stopped last: the children talk to them.
         self._serve(fcm.create_app(), "FCM", self.ports.fcm)
-        private_locator = directory / f"hub-{self.project.project_id}.json"
-        hub = Hub(self.ports, private_hub, private_locator, has_functions=codebase is not None)
+        hub = Hub(self.ports, private_hub, directory / f"hub-{self.project.project_id}.json")
         self._serve(hub, "the hub", self.ports.hub)
-        bridge_port = 0
-        if codebase is not None:
-            bridge = Bridge(self.project.project_id, codebase.manifest, self.ports.functions)
-            bridge_port = self._serve(bridge, "the event bridge", threads=_BRIDGE_THREADS)
+        twin_directory = self._serve_events(directory)
+
         self._processes = Processes(directory, self._log)
         self._exit.callback(self._processes.stop)
-
-        twin_directory = None
-        if codebase is not None:
-            self._exit.callback(bridge.stop)
-            self._functions = FunctionsHost(
-                codebase, self.project.project_id, self.ports.functions, self.environment, directory
-            )
-            self._functions.start(self._processes, cache_bytecode=not self._watching)
-            twin_directory = directory / "twins"
-            node_modules = fireemu.find_node_modules(self.project.directory)
-            twins.write(codebase.manifest, twin_directory, node_modules=node_modules, bridge_port=bridge_port)
+        if self._bridge is not None:
+            self._exit.callback(self._bridge.stop)
+        self._start_functions(self._processes, directory)
         configuration = fireemu.Configuration(
             project=self.project,
-            ports=self.ports,
-            profile=self._profile,
+            ports=self.ports.replace(auth=self._control_port),
+            # `strict` is as production, but refuses the tokens of Google's Auth, whose users are not fireemu's.
+            profile="emulator" if "auth" in self._google else "strict",
             twins=twin_directory,
             private_functions=private_functions,
             private_hub=private_hub,
@@ -219,7 +217,7 @@ class Suite:
         )
         self._processes.start(
             "fireemu",
-            [binary, *configuration.write(directory)],
+            [fireemu.find_binary(self.project.directory), *configuration.write(directory)],
             directory=directory,
             environment=fireemu.environment(os.environ, directory),
         )
@@ -230,6 +228,40 @@ class Suite:
         self._exit.callback(locator.remove)
         if self._watching:
             self._start_watching()
+
+    def _serve_events(self, directory: Path) -> Path | None:
+        """Write the twins and serve the bridge that they call. The twins' directory, if there are functions."""
+        codebase = self.project.codebase
+        if codebase is None:
+            return None
+        self._bridge = Bridge(
+            self.project.project_id,
+            codebase.manifest,
+            self.ports.functions,
+            firebase_tools="functions" in self._google,
+        )
+        port = self._serve(self._bridge, "the event bridge", threads=_BRIDGE_THREADS)
+        node_modules = fireemu.find_node_modules(self.project.directory)
+        twins.write(codebase.manifest, directory / "twins", node_modules=node_modules, bridge_port=port)
+        return directory / "twins"
+
+    def _start_functions(self, processes: Processes, directory: Path) -> None:
+        """Start whatever serves the functions, and Google's Auth emulator where it is asked for."""
+        if self._google:
+            emulators = GoogleEmulators(self.project, self.ports, self._google, directory / "google")
+            processes.start(
+                "firebase",
+                emulators.command(),
+                directory=directory / "google",
+                environment=emulators.environment(self.environment),
+            )
+            self._probes["Google's emulators"] = emulators.is_ready
+        codebase = self.project.codebase
+        if codebase is not None and "functions" not in self._google:
+            host = FunctionsHost(codebase, self.project.project_id, self.ports.functions, self.environment, directory)
+            host.start(processes, cache_bytecode=not self._watching)
+            self._probes["the functions"] = host.answers if self._watching else host.is_ready
+            self._functions = host
 
     @property
     def _codebase(self) -> Codebase:
@@ -249,8 +281,8 @@ class Suite:
             "Auth": self.control.is_live,
             "Firestore": lambda: not is_free(self.ports.firestore),
             "the hub": self._hub_answers,
-            "the functions": self._functions_ready,
             "the events": self._twins_loaded,
+            **self._probes,
         }
         while waiting:
             self.check()
@@ -267,11 +299,6 @@ class Suite:
         except OSError:
             return False
 
-    def _functions_ready(self) -> bool:
-        if self._functions is None:
-            return True
-        return self._functions.answers() if self._watching else self._functions.is_ready()
-
     def _twins_loaded(self) -> bool:
         codebase = self.project.codebase
         if codebase is None:
@@ -286,8 +313,8 @@ class Suite:
         ticker = ClockTicker(self.control)
         ticker.start()
         self._exit.callback(ticker.stop)
-        if self.project.codebase is not None:
-            watch = Watch(self.project.codebase.source, self._reload)
+        if self._functions is not None:
+            watch = Watch(self._codebase.source, self._reload)
             watch.start()
             self._exit.callback(watch.stop)
 

@@ -1,0 +1,144 @@
+"""Google's own Auth and Functions emulators, which need no Java, in place of this suite's: firebase-tools runs them.
+
+Their firebase.json is derived from the project's, and they see the functions through a directory of links, because they
+want a virtual environment in `venv` of the source, and one that leaves no worker behind.
+"""
+
+import dataclasses
+import json
+import os
+import shlex
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from firesuite.errors import SuiteError
+from firesuite.fireemu import node_modules_above
+from firesuite.ports import HOST, Ports, free_ports
+from firesuite.project import Codebase, Project
+
+SERVICES = frozenset({"auth", "functions"})
+EXECUTABLE_VARIABLE = "FIRESUITE_FIREBASE_TOOLS"
+
+
+def find_executable(directory: Path) -> Path:
+    """firebase-tools' `firebase`: what the variable names, or the one in node_modules. Raises SuiteError."""
+    if named := os.environ.get(EXECUTABLE_VARIABLE):
+        if not Path(named).is_file():
+            raise SuiteError(f"{EXECUTABLE_VARIABLE} names {named}, which is not there.")
+        return Path(named)
+    for node_modules in node_modules_above(directory):
+        executable = node_modules / ".bin" / "firebase"
+        if executable.is_file():
+            return executable
+    raise SuiteError(
+        "firebase-tools is not installed: run `npm install --no-save --ignore-scripts --omit=optional firebase-tools`,"
+        f" or set {EXECUTABLE_VARIABLE} to the path of its `firebase`."
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GoogleEmulators:
+    """The emulators of `services` for a project, on its public ports; scratch files go into `directory`."""
+
+    project: Project
+    ports: Ports
+    services: frozenset[str]
+    directory: Path
+
+    def command(self) -> list[str | Path]:
+        """Write their files, and give the command that starts them in `directory`."""
+        self.directory.mkdir()
+        (self.directory / "firebase.json").write_text(json.dumps(self._firebase_json(), indent=2), encoding="utf-8")
+        if self._codebase is not None:
+            _link(self._codebase, self.directory / "functions")
+        return [
+            find_executable(self.project.directory),
+            "emulators:start",
+            "--project",
+            self.project.project_id,
+            "--only",
+            ",".join(sorted(self.services)),
+        ]
+
+    def environment(self, services: Mapping[str, str]) -> dict[str, str]:
+        """`services`: the variables with the addresses of the suite's services, which the functions inherit."""
+        python = self.project.codebase.python.parent if self.project.codebase else Path()
+        return {
+            **os.environ,
+            **services,
+            "CI": "1",
+            "METADATA_SERVER_DETECTION": "none",
+            "NO_GCE_CHECK": "true",
+            # It looks for the exact minor version of the runtime, python3.11, on the path.
+            "PATH": f"{python}{os.pathsep}{os.environ.get('PATH', '')}",
+            # Its hub's locator and its settings are not to meet the user's.
+            "TMPDIR": str(self.directory),
+            "XDG_CONFIG_HOME": str(self.directory),
+        }
+
+    def is_ready(self) -> bool:
+        """Whether they answer and list every function. That they say so proves nothing: they do even if none loaded."""
+        if "auth" in self.services and _get(self.ports.auth, "/") is None:
+            return False
+        if self._codebase is None:
+            return True
+        answer = _get(self.ports.functions, "/backends")
+        backends = answer["backends"] if answer else []
+        loaded = {trigger["name"] for backend in backends for trigger in backend["functionTriggers"]}
+        return loaded >= {endpoint.name for endpoint in self._codebase.manifest.endpoints}
+
+    @property
+    def _codebase(self) -> Codebase | None:
+        return self.project.codebase if "functions" in self.services else None
+
+    def _firebase_json(self) -> dict[str, Any]:
+        hub, logging, eventarc, tasks = free_ports(4)
+        ports = {
+            "auth": self.ports.auth,
+            "functions": self.ports.functions,
+            "hub": hub,
+            "logging": logging,
+            "eventarc": eventarc,
+            "tasks": tasks,
+        }
+        derived: dict[str, Any] = {
+            "emulators": {
+                **{name: {"host": HOST, "port": port} for name, port in ports.items()},
+                "ui": {"enabled": False},  # its download fails the whole start where there is no network
+                "singleProjectMode": False,
+            }
+        }
+        if self._codebase is not None:
+            runtime = _runtime(self.project)
+            derived["functions"] = [{"source": "functions", "codebase": self._codebase.name, "runtime": runtime}]
+        return derived
+
+
+def _link(codebase: Codebase, directory: Path) -> None:
+    """Make `directory` the codebase's source, except for `venv`."""
+    binaries = directory / "venv" / "bin"
+    binaries.mkdir(parents=True)
+    for entry in codebase.source.iterdir():
+        if entry.name not in {"venv", "__pycache__"}:
+            (directory / entry.name).symlink_to(entry)
+    # The emulator runs `. venv/bin/activate && functions-framework` in a shell. With the exec the worker is the
+    # emulator's own child, not the shell's, and ends with it.
+    framework = codebase.python.parent / "functions-framework"
+    (binaries / "activate").write_text(f"exec {shlex.quote(str(framework))}\n", encoding="utf-8")
+
+
+def _runtime(project: Project) -> str:
+    functions = project.firebase_json["functions"]
+    entries = [functions] if isinstance(functions, dict) else functions
+    return next(str(entry["runtime"]) for entry in entries if str(entry.get("runtime", "")).startswith("python"))
+
+
+def _get(port: int, path: str) -> Any:
+    """The JSON that a service answers; None while it does not answer 200 with JSON."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=5) as response:
+            return json.load(response)
+    except (OSError, ValueError):
+        return None
