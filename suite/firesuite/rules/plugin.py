@@ -55,7 +55,7 @@ def rules_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def _session_rules(pytestconfig: pytest.Config, rules_engine: Engine) -> Iterator[Rules]:
     path = pytestconfig.rootpath / (pytestconfig.getoption("--rules-file") or pytestconfig.getini("rules_file"))
-    source, ruleset = load(path)
+    source, ruleset = load(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     rules = Rules(rules_engine, source)
     yield rules
     values = coverage_values(rules_engine.coverage(), rules_engine.dialect)

@@ -52,7 +52,7 @@ def unprovable(condition: Expr, scope: Scope) -> Iterator[tuple[Expr, str]]:
                     bound |= dict(zip((parameter.name for parameter in function.parameters), kinds, strict=False))
                     bound |= {let.name: _kind(let.value, bound, scope) for let in function.lets}
                     todo.extend((expression, bound) for expression in function.expressions())
-            if isinstance(parent, Member) and _kind(parent, names, scope) is not None:
+            if isinstance(parent, Member | Index) and _kind(parent, names, scope) is not None:
                 continue
             kind = _kind(node, names, scope)
             if kind and (reason := _reason(node, kind, parent, scope)):
