@@ -12,7 +12,8 @@ from wattle.adapters.firebase import open_app
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 from wattle.adapters.identity import Identity
-from wattle.adapters.tokens import CertificateStore, TokenVerifier
+from wattle.adapters.keys import KeyStore, certificates
+from wattle.adapters.tokens import CERTIFICATES_URL, TokenVerifier
 from wattle.admin.service import AuditService
 from wattle.catalog.service import CatalogService
 from wattle.config import Config
@@ -74,7 +75,9 @@ def connect(config: Config, clock: Clock) -> Services:
         config,
         firestore=Firestore(config.project_id, channel, credentials),
         identity=Identity(app, config.web_api_key, config.auth_emulator),
-        verifier=TokenVerifier(config.project_id, None if config.auth_emulator else CertificateStore()),
+        verifier=TokenVerifier(
+            config.project_id, None if config.auth_emulator else KeyStore(CERTIFICATES_URL, certificates)
+        ),
         fcm=Fcm(config.project_id, config.fcm_emulator),
         clock=clock,
     )

@@ -4,7 +4,6 @@ Source: Firebase, "Verify ID tokens using a third-party JWT library". firebase_a
 for each token (0.5 ms); PyJWT with a key parsed once takes 0.06 ms, and a token seen before about 1 us.
 """
 
-import re
 import threading
 import time
 from collections import OrderedDict
@@ -13,18 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
-import requests
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_pem_x509_certificate
+
+from wattle.adapters.keys import KeyStore
 
 CERTIFICATES_URL: Final = "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
 _ISSUER: Final = "https://securetoken.google.com/"
 # Phones and servers disagree by some seconds; firebase_admin accepts up to 60 and recommends a small number.
 _CLOCK_SKEW: Final = 10
-_FETCH_TIMEOUT: Final = 5.0
-_MAX_AGE: Final = re.compile(r"max-age=(\d+)")
-# Google rotates its keys daily. An unknown key id may be a new one, or made up by an attacker: one fetch a minute.
-_UNKNOWN_KEY_INTERVAL: Final = 60.0
 _CACHED_TOKENS: Final = 10_000
 
 
@@ -48,10 +42,6 @@ class InvalidToken(TokenError):
     """The signature, the algorithm or a claim does not hold."""
 
 
-class CertificatesUnavailable(Exception):
-    """Google's certificates could not be fetched, and none are cached."""
-
-
 @dataclass(frozen=True, slots=True)
 class IdToken:
     """The claims that Wattle reads. Times are Unix seconds."""
@@ -68,66 +58,13 @@ class IdToken:
     sign_in_provider: str | None
 
 
-class CertificateStore:
-    """Google's public keys by key id, kept as long as the answer's `Cache-Control` allows."""
-
-    def __init__(self, url: str = CERTIFICATES_URL, *, now: Callable[[], float] = time.time) -> None:
-        self._url = url
-        self._now = now
-        self._lock = threading.Lock()
-        self._keys: dict[str, RSAPublicKey] = {}
-        self._fresh_until = 0.0
-        self._fetched_at = 0.0
-
-    def key(self, key_id: str) -> RSAPublicKey | None:
-        """The key, or None where Google has none of that id.
-
-        Raises:
-            CertificatesUnavailable: the fetch failed and there is nothing to fall back on.
-        """
-        key = self._keys.get(key_id)
-        if key is not None and self._now() < self._fresh_until:
-            return key
-        with self._lock:
-            if self._now() >= self._fresh_until or (
-                key_id not in self._keys and self._now() >= self._fetched_at + _UNKNOWN_KEY_INTERVAL
-            ):
-                self._fetch()
-            return self._keys.get(key_id)
-
-    def _fetch(self) -> None:
-        try:
-            response = requests.get(self._url, timeout=_FETCH_TIMEOUT)
-            response.raise_for_status()
-            keys = {name: _public_key(pem) for name, pem in response.json().items()}
-        except (requests.RequestException, ValueError, TypeError, AttributeError) as error:
-            if not self._keys:
-                raise CertificatesUnavailable(f"{self._url}: {error}") from error
-            # Old keys are better than none: they stay valid for hours after a rotation.
-            self._fresh_until = self._now() + _UNKNOWN_KEY_INTERVAL
-            return
-        age = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
-        self._keys = keys
-        self._fetched_at = self._now()
-        self._fresh_until = self._fetched_at + (int(age[1]) if age else 3600)
-
-
-def _public_key(pem: str) -> RSAPublicKey:
-    key = load_pem_x509_certificate(pem.encode()).public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise TypeError("Firebase signs ID tokens with RSA keys")
-    return key
-
-
 class TokenVerifier:
     """Verifies ID tokens of one project. One for a process; safe to use from many threads.
 
     With the Auth emulator, which signs nothing, `certificates` is None: claims and expiry are checked all the same.
     """
 
-    def __init__(
-        self, project_id: str, certificates: CertificateStore | None, *, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, project_id: str, certificates: KeyStore | None, *, now: Callable[[], float] = time.time) -> None:
         self._project_id = project_id
         self._certificates = certificates
         self._now = now
@@ -139,7 +76,7 @@ class TokenVerifier:
 
         Raises:
             TokenError: one of its kinds.
-            CertificatesUnavailable: nobody can tell at the moment.
+            KeysUnavailable: nobody can tell at the moment.
         """
         seen = self._seen.get(token)
         if seen is None:
@@ -163,7 +100,7 @@ class TokenVerifier:
         return self._check_claims(claims)
 
     def _check_signature(
-        self, token: str, header: Mapping[str, Any], claims: Mapping[str, Any], certificates: CertificateStore
+        self, token: str, header: Mapping[str, Any], claims: Mapping[str, Any], certificates: KeyStore
     ) -> None:
         key_id = header.get("kid")
         if header.get("alg") != "RS256" or not isinstance(key_id, str):

@@ -2,6 +2,7 @@
 
 from wattle.accounts.service import AccountService
 from wattle.adapters import tokens
+from wattle.adapters.keys import KeysUnavailable
 from wattle.context import Caller, Role
 from wattle.errors import Code, Unavailable, WattleError
 from wattle.http.routing import Access
@@ -79,7 +80,7 @@ def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
         raise TokenWrongProject from error
     except tokens.TokenError as error:
         raise TokenInvalid from error
-    except tokens.CertificatesUnavailable as error:
+    except KeysUnavailable as error:
         raise Unavailable("Google's certificate service") from error
     return Caller(
         uid=claims.uid,
