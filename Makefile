@@ -16,8 +16,9 @@ dev: setup ## run the whole backend on this machine, with demo data, until Ctrl-
 test: setup lint ## format, lint, types, import contracts, and every test
 	@$(BIN)/pytest
 
-test-google: setup ## the end-to-end test with Google's own Auth and Functions emulators
-	@$(BIN)/python -m tools google $(BIN)/pytest tests/e2e --google
+test-google: ## the end-to-end test with Google's own Auth and Functions emulators
+	@PYTHON="$(PYTHON)" tools/setup.sh --google
+	@$(BIN)/pytest tests/e2e --google
 
 lint: setup ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }
@@ -40,4 +41,4 @@ lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pypro
 	@$(LOCK) -o requirements.txt --extra dev pyproject.toml suite/pyproject.toml
 
 clean: ## remove what setup and dev made
-	@rm -rf .venv node_modules .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules tools/firebase-tools/node_modules .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

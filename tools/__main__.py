@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     command = commands.add_parser("dev", help="run the whole backend on this machine, with demo data")
     command.add_argument("--free-ports", action="store_true", help="take any free ports instead of the usual ones")
+    command.add_argument("--google", action="store_true", help="Auth and Functions by Google's own emulators")
     command.set_defaults(run=_of("dev"))
 
     command = commands.add_parser("seed", help="load the demo data into the emulators that the environment names")

@@ -13,6 +13,8 @@ from typing import Final
 
 from firesuite import cli
 from firesuite.errors import SuiteError
+from firesuite.google import EXECUTABLE_VARIABLE
+from firesuite.google import SERVICES as GOOGLE_SERVICES
 from firesuite.ports import Ports
 from firesuite.project import Project
 from firesuite.suite import Suite
@@ -24,10 +26,21 @@ _SIGNED_IN: Final = ROOT / ".wattle"
 _RENEW_EVERY: Final = 45 * 60.0
 
 
-def run(*, free_ports: bool) -> int:
-    """Start the suite, seed it, say what is where, and stay until Ctrl-C. The exit code."""
+def run(*, free_ports: bool, google: bool) -> int:
+    """Start the suite, seed it, say what is where, and stay until Ctrl-C. The exit code.
+
+    With `google`, Auth and Functions are Google's own emulators, out of tools/firebase-tools.
+    """
+    if google:
+        os.environ.setdefault(EXECUTABLE_VARIABLE, str(ROOT / "tools/firebase-tools/node_modules/.bin/firebase"))
     try:
-        suite = Suite(Project.load(ROOT), ports=Ports.free() if free_ports else None, watch=True, log=cli.Console())
+        suite = Suite(
+            Project.load(ROOT),
+            ports=Ports.free() if free_ports else None,
+            watch=True,
+            google=GOOGLE_SERVICES if google else frozenset(),
+            log=cli.Console(),
+        )
     except SuiteError as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1

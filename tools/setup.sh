@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
+# With --google also Google's own emulators, into tools/firebase-tools.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -41,10 +42,18 @@ if [ "$(cat .venv/.installed 2>/dev/null)" != "$wanted" ]; then
 	printf '%s' "$wanted" >.venv/.installed
 fi
 
-wanted=$(sum package-lock.json .npmrc)
-if [ "$(cat node_modules/.installed 2>/dev/null)" != "$wanted" ]; then
-	step "Installing the Node packages into node_modules (half a minute) ..."
-	npm ci --no-progress --loglevel=error >/dev/null ||
-		fail "The Node packages could not be installed; npm's error is above. Run make setup again when it is mended."
-	printf '%s' "$wanted" >node_modules/.installed
-fi
+# npm_install FOLDER "WHAT" OPTION...
+npm_install() {
+	folder=$1 what=$2
+	shift 2
+	wanted=$(sum "$folder/package-lock.json" "$folder/.npmrc")
+	[ "$(cat "$folder/node_modules/.installed" 2>/dev/null)" = "$wanted" ] && return
+	step "Installing $what into $folder/node_modules (half a minute) ..."
+	npm ci --prefix "$folder" --no-progress --loglevel=error "$@" >/dev/null ||
+		fail "$what could not be installed; npm's error is above. Run the same command again when it is mended."
+	printf '%s' "$wanted" >"$folder/node_modules/.installed"
+}
+
+npm_install . "the Node packages"
+# Google's own emulators are 220 MB: only `make test-google` asks for them.
+[ "${1:-}" != --google ] || npm_install tools/firebase-tools "Google's emulators" --omit=optional
