@@ -24,6 +24,8 @@ ROUTES: Final[Sequence[Route]] = (
     Route("POST", "/v1/auth/refresh", accounts.refresh, Access.PUBLIC),
     Route("GET", "/v1/users/me", users.read_me),
     Route("PATCH", "/v1/users/me", users.change_me),
+    Route("GET", "/v1/users/me/notification-preferences", users.read_preferences),
+    Route("PATCH", "/v1/users/me/notification-preferences", users.change_preferences),
     Route("PUT", "/v1/users/me/devices/{device_id}", devices.register),
     Route("GET", "/v1/products", catalog.list_products),
     Route("POST", "/v1/orders", orders.create_order, idempotent=True),

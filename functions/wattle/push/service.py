@@ -14,7 +14,7 @@ from wattle.devices.service import DeviceService, PushTarget
 from wattle.errors import Unavailable
 from wattle.inbox.service import InboxService, Message
 from wattle.kit.retry import Deadline
-from wattle.users.schemas import NotificationPreferences
+from wattle.users.preferences import Kind
 from wattle.users.service import UserService
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,8 @@ class PushService:
             raise Unavailable("FCM")
 
     def _wanted(self, uid: str, message: Message, deadline: Deadline) -> bool:
-        preferences: NotificationPreferences = self._users.preferences(uid, deadline)
-        allowed: bool = getattr(preferences, message.kind)
-        return allowed
+        (recipient,) = self._users.recipients([uid], deadline)
+        return recipient.preferences.allows(Kind(message.kind))
 
     def _settle(self, uid: str, message: Message, outcomes: dict[str, Sent | Refused], deadline: Deadline) -> None:
         gone = [id_ for id_, outcome in outcomes.items() if _is_gone(outcome)]

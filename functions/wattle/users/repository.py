@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wattle.adapters.firestore import AlreadyExists, Create, Document, Firestore, Transaction, Update
@@ -6,13 +6,18 @@ from wattle.kit.retry import Deadline
 
 
 class UserRepository:
-    """`users/{uid}`."""
+    """`users/{uid}` and `users/{uid}/consents/{id}`, to which entries are added and never changed."""
 
     def __init__(self, firestore: Firestore) -> None:
         self._firestore = firestore
 
     def get(self, uid: str, deadline: Deadline) -> Document | None:
         return self._firestore.get(_path(uid), deadline)
+
+    def get_many(self, uids: Sequence[str], deadline: Deadline) -> list[Document | None]:
+        """Anybody's, for messages to them; of the fields only what those need."""
+        fields = ("notificationPreferences", "locale", "timezone", "deletedAt")
+        return self._firestore.get_many([_path(uid) for uid in uids], deadline, fields)
 
     def get_in(self, transaction: Transaction, uid: str) -> Document | None:
         return transaction.get([_path(uid)])[0]
@@ -30,6 +35,9 @@ class UserRepository:
 
     def update_in(self, transaction: Transaction, uid: str, data: Mapping[str, Any]) -> None:
         transaction.write(Update(_path(uid), data))
+
+    def add_consent_in(self, transaction: Transaction, uid: str, consent_id: str, data: Mapping[str, Any]) -> None:
+        transaction.write(Create(f"{_path(uid)}/consents/{consent_id}", data))
 
 
 def _path(uid: str) -> str:

@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, StringConstraints
 
 from wattle.schema import Body, Resource
+from wattle.users.preferences import NotificationPreferences
 
 
 def _time_zone(name: str) -> str:
@@ -22,29 +23,17 @@ Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?
 TimeZone = Annotated[str, AfterValidator(_time_zone), Field(examples=["Australia/Sydney"])]
 
 
-class NotificationPreferences(Resource):
-    """Which kinds of message may be pushed to the phone; the inbox gets all of them."""
-
-    orders: bool = True
-    promotions: bool = False
-    account: bool = True
-
-
-class PreferencesChange(Body):
-    orders: bool | None = None
-    promotions: bool | None = None
-    account: bool | None = None
-
-
 class ProfileChange(Body):
-    """Fields that are absent stay as they are; null clears one that may be empty."""
+    """Fields that are absent stay as they are; null clears one that may be empty.
+
+    Notification preferences have an endpoint of their own, which records consent.
+    """
 
     display_name: DisplayName | None = None
     phone_number: PhoneNumber | None = None
     photo_url: HttpsUrl | None = None
     locale: Locale | None = None
     timezone: TimeZone | None = None
-    notification_preferences: PreferencesChange | None = None
 
 
 class Profile(Resource):

@@ -1,14 +1,17 @@
 """A profile is made when it is first asked for, from what the sign-in said."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from wattle.adapters.firestore import Firestore, Transaction
+from wattle.adapters.firestore import Document, Firestore, Transaction
 from wattle.context import Caller, Context
 from wattle.kit.clock import Clock
+from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
+from wattle.users.preferences import Kind, NotificationPreferences, PreferencesChange, Recipient
 from wattle.users.repository import UserRepository
-from wattle.users.schemas import NotificationPreferences, Profile, ProfileChange
+from wattle.users.schemas import Profile, ProfileChange
 
 
 class UserService:
@@ -31,27 +34,60 @@ class UserService:
     def change_me(self, ctx: Context, change: ProfileChange) -> Profile:
         """Change the caller's profile; fields that were not sent stay as they are."""
         sent = change.model_dump(by_alias=True, exclude_unset=True)
-        preferences = sent.pop("notificationPreferences", None) or {}
-        sent |= {f"notificationPreferences.{kind}": on for kind, on in preferences.items() if on is not None}
 
         def work(transaction: Transaction) -> Profile:
             uid = ctx.user.uid
             found = self._users.get_in(transaction, uid)
-            now = self._clock()
-            if found is None:
-                fresh = _with(_new_profile(ctx.user, now), sent)
-                self._users.create_in(transaction, uid, fresh)
-                return Profile.stored(fresh, id=uid)
-            update = {**sent, "updatedAt": now, "version": found.data["version"] + 1}
-            self._users.update_in(transaction, uid, update)
-            return Profile.stored(_with(found.data, update), id=uid)
+            return Profile.stored(self._change_in(transaction, ctx.user, found, sent), id=uid)
 
         return self._firestore.transaction(work, ctx.deadline)
 
-    def preferences(self, uid: str, deadline: Deadline) -> NotificationPreferences:
-        """What this user lets us push; the defaults for one without a profile."""
-        found = self._users.get(uid, deadline)
+    def preferences(self, ctx: Context) -> NotificationPreferences:
+        """What the caller lets us push; the defaults where he has no profile."""
+        found = self._users.get(ctx.user.uid, ctx.deadline)
         return NotificationPreferences.stored(found.data["notificationPreferences"] if found else {})
+
+    def change_preferences(self, ctx: Context, change: PreferencesChange) -> NotificationPreferences:
+        """Change what the caller lets us push. A change of mind about promotions is recorded in the same commit."""
+        sent = change.model_dump(by_alias=True, exclude_unset=True, exclude={"consent_source"})
+        # Only the quiet hours can be empty: null leaves the others as they are.
+        sent = {name: value for name, value in sent.items() if value is not None or name == "quietHours"}
+
+        def work(transaction: Transaction) -> NotificationPreferences:
+            found = self._users.get_in(transaction, ctx.user.uid)
+            now = self._clock()
+            present = found.data["notificationPreferences"] if found else {}
+            changes = {f"notificationPreferences.{name}": value for name, value in sent.items()}
+            if change.promotions is not None and change.promotions != present.get("promotions", False):
+                consent = {"granted": change.promotions, "at": now, "source": change.consent_source}
+                changes["notificationPreferences.promotionsConsent"] = consent
+                record = {**consent, "purpose": Kind.PROMOTIONS.value, "requestId": ctx.request_id}
+                self._users.add_consent_in(transaction, ctx.user.uid, document_id(), record)
+            stored = self._change_in(transaction, ctx.user, found, changes)
+            return NotificationPreferences.stored(stored["notificationPreferences"])
+
+        return self._firestore.transaction(work, ctx.deadline)
+
+    def recipients(self, uids: Sequence[str], deadline: Deadline) -> list[Recipient]:
+        """These people as messages find them, in that order. A read for each, one round trip."""
+        found = self._users.get_many(uids, deadline)
+        return [
+            Recipient.stored(uid, document.data if document else None)
+            for uid, document in zip(uids, found, strict=True)
+        ]
+
+    def _change_in(
+        self, transaction: Transaction, caller: Caller, found: Document | None, changes: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write the changes (dotted paths), into a new profile where there is none; the fields after it."""
+        now = self._clock()
+        if found is None:
+            fresh = _with(_new_profile(caller, now), changes)
+            self._users.create_in(transaction, caller.uid, fresh)
+            return fresh
+        update = {**changes, "updatedAt": now, "version": found.data["version"] + 1}
+        self._users.update_in(transaction, caller.uid, update)
+        return _with(found.data, update)
 
 
 def _new_profile(caller: Caller, now: datetime) -> dict[str, Any]:

@@ -74,6 +74,21 @@ class Firestore:
         found = self._rpc.get(request, deadline)
         return None if found is None else decode_document(found)
 
+    def get_many(
+        self, paths: Sequence[str], deadline: Deadline, fields: Sequence[str] | None = None
+    ) -> list[Document | None]:
+        """The documents at `paths`, in that order, None for those that are missing. A read each, one round trip."""
+        if not paths:
+            return []
+        request = m.BatchGetDocumentsRequest(database=self._database)
+        request.documents.extend(f"{self._root}/{path}" for path in paths)
+        if fields is not None:
+            request.mask.field_paths.extend(fields)
+        answers = self._rpc.batch_get(request, deadline)
+        found = [decode_document(answer.found) for answer in answers if answer.HasField("found")]
+        by_path = {document.path: document for document in found}
+        return [by_path.get(path) for path in paths]
+
     def query(self, query: Query, deadline: Deadline) -> list[Document]:
         """What the query finds, in its order. A read for each document, at least one; one round trip."""
         request = m.RunQueryRequest(parent=self._parent(query))
