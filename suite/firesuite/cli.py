@@ -13,12 +13,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from firesuite import fcm
+from firesuite import fcm, reaper
 from firesuite.errors import SuiteError
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
 from firesuite.server import Server
 from firesuite.suite import Suite
+
+# For the command to end after a signal: with the suite's own stop it makes 5 s.
+_COMMAND_STOP_SECONDS = 2.0
 
 _COLOURS = {"functions": "36", "fireemu": "33", "firebase": "33", "firesuite": "35"}
 
@@ -124,10 +127,16 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _run_command(command: Sequence[str], suite: Suite) -> int:
+    # On a terminal the command shares this session, or it could not read the keyboard and would miss Ctrl-C.
+    alone = not sys.stdin.isatty()
     try:
-        process = subprocess.Popen(command, env={**os.environ, **suite.environment})  # noqa: S603 - the user's own command
+        process = subprocess.Popen(  # noqa: S603 - the user's own command
+            command, env={**os.environ, **suite.environment}, start_new_session=alone
+        )
     except OSError as error:
         raise SuiteError(f"Cannot run {command[0]}: {error.strerror}.") from None
+    if alone:
+        suite.guard(process.pid)
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -137,10 +146,13 @@ def _run_command(command: Sequence[str], suite: Suite) -> int:
     except BaseException as error:
         process.send_signal(error.number if isinstance(error, Interrupted) else signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(1.0)
+            process.wait(_COMMAND_STOP_SECONDS)
         process.kill()
         process.wait()
         raise
+    finally:
+        if alone:
+            reaper.kill_sessions([process.pid])  # what the command left in the background uses a suite that is gone
 
 
 def _fcm(options: argparse.Namespace) -> int:

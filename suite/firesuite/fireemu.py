@@ -8,6 +8,7 @@ import dataclasses
 import json
 import platform
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ PLATFORMS = {
     ("darwin", "x86_64"): "darwin-x64",
     ("darwin", "arm64"): "darwin-arm64",
 }
+
+_NODE_MAJOR = 20
 
 # Events that fireemu has in work at the same time; its default of 8 lets one slow function hold up all others.
 _CONCURRENT_EVENTS = 64
@@ -49,6 +52,17 @@ def find_binary(directory: Path) -> Path:
         f"fireemu is not installed in {directory}: run `npm ci` there (package.json needs @fireemu/{package} among its"
         " optionalDependencies)."
     )
+
+
+def check_node() -> None:
+    """Raises SuiteError unless `node` is one that fireemu can run the twins with."""
+    try:
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 - the user's own node
+    except (OSError, subprocess.CalledProcessError):
+        raise SuiteError(f"Node is not installed: events need it. Install Node {_NODE_MAJOR} or newer.") from None
+    major = int(version.removeprefix("v").partition(".")[0])
+    if major < _NODE_MAJOR:
+        raise SuiteError(f"Node {version} is too old: events need Node {_NODE_MAJOR} or newer.")
 
 
 def find_node_modules(directory: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from firesuite.errors import SuiteError
 from firesuite.fireemu import node_modules_above
-from firesuite.ports import HOST, Ports, free_ports
+from firesuite.ports import HOST, Ports
 from firesuite.project import Codebase, Project
 
 SERVICES = frozenset({"auth", "functions"})
@@ -94,7 +94,7 @@ class GoogleEmulators:
         return self.project.codebase if "functions" in self.services else None
 
     def _firebase_json(self) -> dict[str, Any]:
-        hub, logging, eventarc, tasks = free_ports(4)
+        hub, logging, eventarc, tasks = self.ports.others(4)
         ports = {
             "auth": self.ports.auth,
             "functions": self.ports.functions,

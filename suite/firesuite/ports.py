@@ -52,6 +52,11 @@ class Ports:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
 
+    def others(self, count: int) -> list[int]:
+        """So many free ports that are none of these."""
+        taken = dataclasses.astuple(self)
+        return [port for port in free_ports(count + len(taken)) if port not in taken][:count]
+
     def replace(self, **changed: int) -> Self:
         return dataclasses.replace(self, **changed)
 

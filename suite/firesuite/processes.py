@@ -15,8 +15,8 @@ from firesuite import reaper
 Log = Callable[[str, str], None]
 """Called with the name of a service and one line of its output, from several threads."""
 
-STOP_SECONDS = 3.0
-"""How long a child may take after the polite signal. With SIGKILL after it, everything is gone within 5 s."""
+STOP_SECONDS = 2.0
+"""How long a child may take after the polite signal. With SIGKILL after it, everything is gone well within 5 s."""
 
 
 class Child:
@@ -99,9 +99,9 @@ class Processes:
         self._children.append(child)
         return child
 
-    def adopt(self, pid: int) -> None:
-        """Have the reaper kill this session leader too, if the suite is killed."""
-        self._tell(f"+{pid}")
+    def guard(self, session: int) -> None:
+        """Have the reaper kill this session as well, if the suite is killed."""
+        self._tell(f"+{session}")
 
     def ended(self) -> Child | None:
         """A child that is gone, if there is one."""

@@ -21,7 +21,7 @@ from firesuite.functions import FunctionsHost
 from firesuite.google import SERVICES as GOOGLE_SERVICES
 from firesuite.google import GoogleEmulators
 from firesuite.hub import Hub, Locator
-from firesuite.ports import HOST, Ports, free_ports, is_free
+from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Log, Processes
 from firesuite.project import Codebase, Project
 from firesuite.reload import Watch
@@ -71,7 +71,7 @@ class Suite:
         self._bridge: Bridge | None = None
         self._probes: dict[str, Callable[[], bool]] = {}
         # fireemu serves its control API with its Auth; where Google's Auth has the port, at one of its own.
-        self._control_port = free_ports(1)[0] if "auth" in google else self.ports.auth
+        self._control_port = self.ports.others(1)[0] if "auth" in google else self.ports.auth
         self._next_look_at_events = self._events_seen = float("inf")
 
     def __enter__(self) -> Self:
@@ -154,6 +154,11 @@ class Suite:
             self.check()
             time.sleep(0.2)
 
+    def guard(self, session: int) -> None:
+        """Have this session, of a command that uses the suite, killed as well if the suite is killed."""
+        if self._processes is not None:
+            self._processes.guard(session)
+
     def check(self) -> None:
         """Raise SuiteError if a process has ended."""
         ended = self._processes.ended() if self._processes else None
@@ -190,9 +195,10 @@ class Suite:
                 )
 
     def _start(self) -> None:
+        binary = fireemu.find_binary(self.project.directory)
         directory = Path(tempfile.mkdtemp(prefix="firesuite-"))
         self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
-        private_hub, private_functions = free_ports(2)
+        private_hub, private_functions = self.ports.others(2)
 
         # Servers first, so that they are stopped last: the children talk to them.
         self._serve(fcm.create_app(), "FCM", self.ports.fcm)
@@ -217,7 +223,7 @@ class Suite:
         )
         self._processes.start(
             "fireemu",
-            [fireemu.find_binary(self.project.directory), *configuration.write(directory)],
+            [binary, *configuration.write(directory)],
             directory=directory,
             environment=fireemu.environment(os.environ, directory),
         )
@@ -230,10 +236,11 @@ class Suite:
             self._start_watching()
 
     def _serve_events(self, directory: Path) -> Path | None:
-        """Write the twins and serve the bridge that they call. The twins' directory, if there are functions."""
+        """Write the twins and serve the bridge that they call. The twins' directory, if anything is delivered."""
         codebase = self.project.codebase
-        if codebase is None:
+        if codebase is None or not codebase.manifest.delivered:
             return None
+        fireemu.check_node()
         self._bridge = Bridge(
             self.project.project_id,
             codebase.manifest,
@@ -300,14 +307,13 @@ class Suite:
             return False
 
     def _twins_loaded(self) -> bool:
-        codebase = self.project.codebase
-        if codebase is None:
+        if self._bridge is None:
             return True
         try:
             status = self.control.functions()
         except (OSError, ControlError):
             return False
-        return status.runner_alive and set(status.functions) == {twin.name for twin in codebase.manifest.delivered}
+        return status.runner_alive and set(status.functions) == {twin.name for twin in self._bridge.manifest.delivered}
 
     def _start_watching(self) -> None:
         ticker = ClockTicker(self.control)

@@ -53,6 +53,31 @@ def test_exec_gives_a_killed_commands_signal_as_a_shell_does(project):
     assert done.returncode == 137
 
 
+def test_exec_stops_the_command_and_what_it_started_when_it_is_stopped_or_killed(project):
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+        marker = project / f"pids-{code}"
+        script = f"sleep 300 & echo $! > {marker}.new; echo $$ >> {marker}.new; mv {marker}.new {marker}; wait"
+        process = subprocess.Popen(
+            [*FIRESUITE, "exec", "--ports", "free", "--", "sh", "-c", script],
+            cwd=project,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        with process:
+            eventually(marker.exists)
+            process.send_signal(number)
+            assert process.wait(10) == code
+        pids = marker.read_text().split()
+        assert len(pids) == 2
+        eventually(lambda wanted=pids: not any(Path("/proc", pid).exists() for pid in wanted))
+
+
+def test_without_node_one_sentence_says_what_to_install(project):
+    done = firesuite(project, "exec", "--ports", "free", "--", "true", environment={"PATH": "/nowhere"})
+    assert done.returncode == 1
+    assert done.stderr == "firesuite: Node is not installed: events need it. Install Node 20 or newer.\n"
+
+
 def test_exec_takes_another_project_id(project):
     done = firesuite(
         project, "exec", "--ports", "free", "--project", "demo-else", "--", "sh", "-c", "echo IS $GCLOUD_PROJECT"

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.suite.harness import copy_of_sample, eventually, http, running
 
 from firesuite.errors import SuiteError
@@ -160,6 +161,27 @@ def test_functions_that_do_not_import_stop_a_start_for_tests_with_their_tracebac
     ):
         pass
     assert ports_in_use(ports) == []
+
+
+def test_functions_that_do_not_import_are_no_reason_for_up_not_to_start(project):
+    main = project / "functions" / "main.py"
+    text = main.read_text()
+    main.write_text(text.replace('VERSION = "1"', "VERSION = nowhere"))
+    with running(project, watch=True) as suite:
+        assert http("GET", suite.function_url("web")).status == 500
+        assert "NameError: name 'nowhere' is not defined" in suite.lines.text("functions")
+        main.write_text(text)
+        eventually(lambda: http("GET", suite.function_url("web")).status == 200)
+
+
+def test_a_project_with_http_functions_alone_needs_no_twins(project):
+    manifest = project / "functions" / "functions.yaml"
+    document = yaml.safe_load(manifest.read_text())
+    document["endpoints"] = {"web": document["endpoints"]["web"]}
+    manifest.write_text(yaml.safe_dump(document))
+    with running(project) as suite:
+        assert http("GET", suite.function_url("web")).status == 200
+        suite.check()
 
 
 def test_a_manifest_that_disagrees_with_the_code_is_one_sentence(project):
