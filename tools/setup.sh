@@ -36,8 +36,8 @@ if [ "$(cat .venv/.installed 2>/dev/null)" != "$wanted" ]; then
 	[ -x .venv/bin/python ] || "$PYTHON" -m venv .venv || fail "The environment .venv could not be made; its error is above."
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt ||
 		fail "The Python packages could not be installed; pip's error is above. Run make setup again when it is mended."
-	# With the setuptools of this environment, so that nothing else is fetched.
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./suite ||
+	# With the setuptools of this environment, so that nothing else is fetched; its warnings concern who builds wheels.
+	PYTHONWARNINGS=ignore .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./suite ||
 		fail "firesuite could not be installed; pip's error is above."
 	printf '%s' "$wanted" >.venv/.installed
 fi
