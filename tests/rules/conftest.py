@@ -1,4 +1,4 @@
-"""Rules under test are those of the project; `rules` comes from the plugin."""
+"""Rules under test are those of the project; `rules` is the plugin's."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,18 @@ from pathlib import Path
 import pytest
 
 from firesuite.rules.engine import started
+from firesuite.rules.plugin import _session_rules, rules, rules_engine
 from firesuite.rules.source import Source
 from firesuite.rules.testing import Rules
 
-pytest_plugins = ["firesuite.rules.plugin", "pytester"]
+__all__ = ["_session_rules", "rules", "rules_engine"]
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def rules_file():
+    return ROOT / "rules" / "firestore.rules"
 
 
 @pytest.fixture(scope="session")

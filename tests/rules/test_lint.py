@@ -20,6 +20,7 @@ def codes(body):
 
 LIST = "request.query.limit <= 100"
 DATA = "function data() { return resource.data; }"
+WHOLE = "function ok(data) { return data.keys().hasAll(['x']); }"
 FIELDS = "request.resource.data.keys().hasOnly(['a'])"
 
 
@@ -46,7 +47,7 @@ class TestFindings:
             (f"match /a/{{b}} {{ allow list: if {LIST} && b == request.auth.uid; }}", "unprovable-query"),
             (f"match /a/{{b}} {{ allow list: if {LIST} && resource.id == request.auth.uid; }}", "unprovable-query"),
             (
-                f"{DATA} function ok(d) {{ return d.keys().hasAll(['x']); }} match /a/{{b}} {{ allow list: if {LIST} && ok(data()); }}",
+                f"{DATA} {WHOLE} match /a/{{b}} {{ allow list: if {LIST} && ok(data()); }}",
                 "unprovable-query",
             ),
             ("match /a/{b} { allow create: if request.auth != null; }", "unvalidated-fields"),
@@ -110,14 +111,14 @@ class TestNoFindings:
         ],
     )
     def test_what_a_query_can_prove(self, condition):
-        functions = "function mine(uid) { return request.auth.uid == uid; } function data() { return resource.data; }"
+        functions = f"function mine(uid) {{ return request.auth.uid == uid; }} {DATA}"
         assert not codes(f"{functions} match /a/{{b}} {{ allow list: if {LIST} && {condition}; }}")
 
     def test_a_bound_and_fields_in_functions(self):
         body = f"""
         function bounded() {{ return {LIST}; }}
         function fields() {{ return {FIELDS}; }}
-        match /a/{{b}} {{ allow read: if bounded(); allow create: if fields(); allow delete: if request.auth.uid == b; }}
+        match /a/{{b}} {{ allow read: if bounded(); allow create: if fields(); allow delete: if request.auth != null; }}
         """
         assert not codes(body)
 

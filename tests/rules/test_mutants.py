@@ -102,7 +102,8 @@ class TestMarks:
 
     def test_a_mark_covers_the_mutants_of_its_line(self):
         [mark], found = self.of(
-            'match /a/{b} {\n// mutation: equivalent(drop-conjunct "x == 1"): y\n// implies it\nallow get: if x == 1\n&& y; }'
+            'match /a/{b} {\n// mutation: equivalent(drop-conjunct "x == 1"): y\n// implies it\n'
+            "allow get: if x == 1\n&& y; }"
         )
         assert [mutant.original for mutant in found if mark.covers(mutant)] == ["x == 1"]
         assert mark.reason == "y"

@@ -39,10 +39,13 @@ class Coverage:
         covered = sum(expression.covered for expression in self.expressions)
         return 100.0 * covered / len(self.expressions) if self.expressions else 100.0
 
+    def figure(self) -> str:
+        covered = sum(expression.covered for expression in self.expressions)
+        return f"{self.source.name}: {covered} of {len(self.expressions)} expressions covered ({self.percent:.1f} %)"
+
     def summary(self) -> str:
         """For a terminal: the figure, then a line for each place that was never evaluated."""
-        covered = sum(expression.covered for expression in self.expressions)
-        lines = [f"{self.source.name}: {covered} of {len(self.expressions)} expressions covered ({self.percent:.1f} %)"]
+        lines = [self.figure()]
         for expression in self.missing:
             node = expression.node
             line, column = self.source.position(node.start)

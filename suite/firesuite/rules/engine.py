@@ -92,6 +92,7 @@ class Fireemu(Engine):
 
     def __init__(self, address: str, project: str, control_port: int) -> None:
         super().__init__(address, project)
+        self.control_port = control_port
         self.control = ControlApi(control_port)
 
     def load(self, source: Source) -> None:

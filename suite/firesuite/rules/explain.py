@@ -26,6 +26,8 @@ from firesuite.rules.unparse import path_text
 
 # fireemu's names for the document of a list and for what stands before a collection group.
 _PLACEHOLDERS = re.compile(r"fireemu-(placeholder|any-prefix)")
+# An update of a document that is not there is judged as a create.
+_KIND = {"get": "get", "list": "list", "create": "write", "update": "write", "delete": "delete"}
 _NO_TRACE = "(this engine does not tell which expression decided; fireemu does)"
 
 
@@ -72,7 +74,7 @@ def find_decision(outcome: Outcome) -> Decision | None:
     for decision in outcome.engine.decisions() or ():
         if decision.allowed != outcome.allowed or (decision.uid != request.caller.uid and request.caller.token is None):
             continue
-        if request.method is None or decision.method == request.method:
+        if request.method is None or _KIND[decision.method] == _KIND[request.method]:
             return decision
     return None
 

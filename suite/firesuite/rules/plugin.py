@@ -2,7 +2,8 @@
 
 Fixture `rules` is the project's rules on an empty database; `@table("matrix.yaml")` (or a `Table`) turns a test into
 one for each cell, with the fixture `cell`. Options: `--rules-file`, `--rules-emulator`, `--rules-html`,
-`--rules-fail-under`.
+`--rules-fail-under`. A conftest of a directory below the root cannot load plugins: let it import the fixtures, and say
+what `rules_file` is.
 """
 
 import sys
@@ -43,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def rules_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """The engine of this test run. Each xdist worker has its own."""
-    if address := pytestconfig.getoption("--rules-emulator"):
+    if address := pytestconfig.getoption("--rules-emulator", None):
         engine = Engine(address, PROJECT)
         yield engine
         engine.close()
@@ -53,9 +54,14 @@ def rules_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def _session_rules(pytestconfig: pytest.Config, rules_engine: Engine) -> Iterator[Rules]:
-    path = pytestconfig.rootpath / (pytestconfig.getoption("--rules-file") or pytestconfig.getini("rules_file"))
-    source, ruleset = load(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+def rules_file(pytestconfig: pytest.Config) -> Path:
+    """The rules under test. A conftest may say it in place of the option and the ini key."""
+    return Path(pytestconfig.rootpath, pytestconfig.getoption("--rules-file") or pytestconfig.getini("rules_file"))
+
+
+@pytest.fixture(scope="session")
+def _session_rules(pytestconfig: pytest.Config, rules_engine: Engine, rules_file: Path) -> Iterator[Rules]:
+    source, ruleset = load(rules_file.relative_to(Path.cwd()) if rules_file.is_relative_to(Path.cwd()) else rules_file)
     rules = Rules(rules_engine, source)
     yield rules
     values = coverage_values(rules_engine.coverage(), rules_engine.dialect)
@@ -99,11 +105,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if coverage is None:
         return
     terminalreporter.section("coverage of the security rules")
-    terminalreporter.line(coverage.summary())
+    wanted = config.getoption("--rules-fail-under")
+    # Where nobody asks for a bound, as when one test is run alone, the figure is enough.
+    terminalreporter.line(coverage.summary() if wanted is not None else coverage.figure())
     if path := config.getoption("--rules-html"):
         Path(path).write_text(coverage_html.page(coverage), encoding="utf-8")
         terminalreporter.line(f"page written to {path}")
-    wanted = config.getoption("--rules-fail-under")
     if wanted is not None and coverage.percent < wanted:
         message = f"FAIL: {coverage.percent:.1f} % of the expressions were evaluated, {wanted:g} % are required"
         terminalreporter.line(message, red=True)
