@@ -36,7 +36,7 @@ START_SECONDS = 60.0
 _PROBE_SECONDS = 0.02
 
 # fireemu restarts the twins' process in a reset, which takes 0.2 s; after this it is not coming back.
-_EVENTS_GONE_SECONDS = 5.0
+_EVENTS_GONE_SECONDS = 3.0
 
 # As many deliveries at a time as fireemu has events in work: each waits in its thread for the function's answer.
 _BRIDGE_THREADS = 64
@@ -201,7 +201,7 @@ class Suite:
         private_hub, private_functions = self.ports.others(2)
 
         # Servers first, so that they are stopped last: the children talk to them.
-        self._serve(fcm.create_app(), "FCM", self.ports.fcm)
+        self._serve(fcm.create_app(self.project.project_id), "FCM", self.ports.fcm)
         hub = Hub(self.ports, private_hub, directory / f"hub-{self.project.project_id}.json")
         self._serve(hub, "the hub", self.ports.hub)
         twin_directory = self._serve_events(directory)
