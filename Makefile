@@ -18,7 +18,8 @@ test: setup lint ## format, lint, types, import contracts, and every test
 
 test-google: ## the end-to-end test with Google's own Auth and Functions emulators
 	@PYTHON="$(PYTHON)" tools/setup.sh --google
-	@$(BIN)/pytest tests/e2e --google
+	@FIRESUITE_FIREBASE_TOOLS="$(CURDIR)/tools/firebase-tools/node_modules/.bin/firebase" \
+		$(BIN)/pytest tests/e2e tests/suite/test_google.py --google
 
 lint: setup ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }

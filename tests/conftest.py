@@ -12,6 +12,10 @@ from firesuite.suite import Suite
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser):
+    parser.addoption("--google", action="store_true", help="use Google's Auth and Functions emulators")
+
+
 @pytest.fixture(scope="session")
 def backend():
     """The whole backend as `firesuite exec` serves it."""

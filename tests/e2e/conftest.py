@@ -4,10 +4,6 @@ import pytest
 from tests.e2e.dev import Dev
 
 
-def pytest_addoption(parser):
-    parser.addoption("--google", action="store_true", help="use Google's Auth and Functions emulators")
-
-
 @pytest.fixture(scope="session")
 def start(request):
     """Starts another one; the caller stops it."""
