@@ -6,13 +6,16 @@ import json
 import pytest
 
 from firesuite.rules.client import Client
-from firesuite.rules.engine import RulesRefusedError
+from firesuite.rules.engine import Engine, RulesRefusedError
 from firesuite.rules.parser import parse
 from firesuite.rules.queries import Query
 from firesuite.rules.source import RulesSyntaxError, Source
 from firesuite.rules.tokens import OWNER, Caller
 from firesuite.rules.unparse import unparse
+from firesuite.rules.values import Reference
 from firesuite.rules.writes import replace
+
+from .conftest import wrapped
 
 # The official compiler refuses these, fireemu installs them; `firesuite rules lint` refuses them too.
 INSTALLED_BY_FIREEMU = {
@@ -166,6 +169,55 @@ class TestFireemu:
                     assert sorted(outcome.value.documents) == sorted(expected["documents"]), case["id"]
                     outcome.value.close()
         assert different == {"owner-bounded-equality", "not-equal-null"}
+
+
+class TestOtherDifferences:
+    """What the README says of fireemu beyond the recordings."""
+
+    def test_brackets_nest_less_deep(self, engine):
+        def rules(depth):
+            return wrapped(f"match /a/{{b}} {{ allow get: if {'(' * depth}true{')' * depth}; }}")
+
+        parse(rules(90))
+        assert installs(engine, rules(30))
+        assert not installs(engine, rules(33))
+
+    def test_a_semicolon_is_needed(self, engine):
+        assert not installs(engine, wrapped("match /a/{b} { allow get: if true }"))
+
+    def test_a_query_reads_ten_documents(self, engine):
+        def allowed(count):
+            asked = " && ".join(f"exists(/databases/$(database)/documents/a/d{n})" for n in range(count))
+            engine.load(Source(wrapped(f"match /a/{{b}} {{ allow list: if {asked}; }}")))
+            return Client(engine, Caller("x")).query("a").allowed
+
+        _ = Client(engine, Caller(token=OWNER)).commit([replace(f"a/d{n}", {}) for n in range(11)]).value
+        assert allowed(10)
+        assert not allowed(11)
+
+    def test_a_query_for_one_name_is_a_list_of_that_document(self, engine):
+        def allowed(method, **bounds):
+            engine.load(Source(wrapped(f"match /a/{{b}} {{ allow {method}: if b == request.auth.uid; }}")))
+            return (
+                Client(engine, Caller("x")).query(Query("a", [("__name__", "==", Reference("a/x"))], **bounds)).allowed
+            )
+
+        assert allowed("list")
+        assert not allowed("get")
+        assert not allowed("list", limit=1)
+
+    def test_a_list_without_page_size_counts_as_bounded(self, engine):
+        engine.load(Source(wrapped("match /a/{b} { allow list: if request.query.limit <= 100; }")))
+        client = Client(engine, Caller("x"))
+        assert client.list("a").allowed
+        assert not client.list("a", 101).allowed
+        assert not client.query("a").allowed
+
+    def test_rules_are_those_of_the_process(self, engine):
+        other = Engine(engine.address, "demo-somewhere-else")
+        other.load(Source(wrapped("match /a/{b} { allow get; }")))
+        assert Client(engine, Caller("x")).get("a/1").allowed
+        other.close()
 
 
 def query(recorded):

@@ -35,7 +35,7 @@ def add_commands(subparsers: Any) -> None:
     why.add_argument("--as", dest="caller", metavar="CALLER", help="a uid, or the name of a caller in the table")
     why.add_argument("--claim", action="append", default=[], metavar="NAME=VALUE", help="a claim of the token (YAML)")
     why.add_argument("--table", type=Path, help="take documents and callers from this YAML table")
-    why.add_argument("--emulator", metavar="HOST:PORT", help="ask this Firestore emulator, not a fireemu of one's own")
+    why.add_argument("--emulator", metavar="HOST:PORT", help="ask this Firestore emulator (replaces its rules)")
     why.set_defaults(run=_explain)
     for parser in (mutate, check, why):
         parser.add_argument("--rules", type=Path, default=DEFAULT_RULES, help=f"default: {DEFAULT_RULES}")

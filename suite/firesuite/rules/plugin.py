@@ -29,7 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("firestore rules")
     group.addoption("--rules-file", metavar="FILE", help="the rules under test (default: rules/firestore.rules)")
     group.addoption(
-        "--rules-emulator", metavar="HOST:PORT", help="use this Firestore emulator, not a fireemu of one's own"
+        "--rules-emulator",
+        metavar="HOST:PORT",
+        help="use this Firestore emulator, not a fireemu of one's own; its rules are replaced",
     )
     group.addoption("--rules-html", metavar="FILE", help="write the coverage of the rules as a page")
     group.addoption(
