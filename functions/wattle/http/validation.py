@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
@@ -44,17 +44,23 @@ def read_body(request: Request) -> bytes:
     Raises:
         BodyTooLarge: said by its length, or found while reading.
         UnsupportedMediaType.
+        InvalidJson: the connection ended within the body.
     """
     if (request.content_length or 0) > BODY_MOST:
         raise BodyTooLarge
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(request.mimetype)
-    # A chunked body names no length: werkzeug stops reading it at this many bytes.
-    request.max_content_length = BODY_MOST
+    # A chunked body names no length: werkzeug stops reading it at this many bytes, without a word.
+    request.max_content_length = BODY_MOST + 1
     try:
-        return request.get_data(cache=True)
+        data = request.get_data(cache=True)
     except RequestEntityTooLarge as error:
         raise BodyTooLarge from error
+    except ClientDisconnected as error:
+        raise InvalidJson("The connection ended within the body.") from error
+    if len(data) > BODY_MOST:
+        raise BodyTooLarge
+    return data
 
 
 def parse_body(data: bytes, model: type[B]) -> B:

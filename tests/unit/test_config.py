@@ -1,0 +1,104 @@
+"""Settings: everything that is wrong in one message, and no production with an emulator's settings."""
+
+import pytest
+
+from wattle import config
+from wattle.config import ConfigError
+
+GOOD = {"GCLOUD_PROJECT": "wattle-prod", "WEB_API_KEY": "key", "SIGNING_SECRET": "s" * 32}
+EMULATORS = (
+    "FIRESTORE_EMULATOR_HOST",
+    "FIREBASE_AUTH_EMULATOR_HOST",
+    "FCM_EMULATOR_HOST",
+    "FIREBASE_STORAGE_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+    "PUBSUB_EMULATOR_HOST",
+    "CLOUD_TASKS_EMULATOR_HOST",
+)
+
+
+def problems(environment) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config.read(environment)
+    head, *lines = str(caught.value).splitlines()
+    assert head == "Wattle cannot start:"
+    return [line.removeprefix("- ") for line in lines]
+
+
+def test_the_defaults():
+    settings = config.read(GOOD)
+    assert (settings.project_id, settings.tax_rate, settings.log_level) == ("wattle-prod", 1000, "INFO")
+    assert (settings.production, settings.version) == (False, "local")
+    assert (settings.firestore_emulator, settings.auth_emulator, settings.fcm_emulator) == (None, None, None)
+
+
+def test_an_empty_variable_is_one_that_is_not_set():
+    assert config.read({**GOOD, "FIRESTORE_EMULATOR_HOST": "", "LOG_LEVEL": ""}).firestore_emulator is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"GCLOUD_PROJECT": "p"},
+        {"GOOGLE_CLOUD_PROJECT": "p"},
+        {"FIREBASE_CONFIG": '{"projectId": "p"}'},
+    ],
+)
+def test_the_project_is_found_where_the_platform_puts_it(names):
+    rest = {name: value for name, value in GOOD.items() if name != "GCLOUD_PROJECT"}
+    assert config.read({**rest, **names}).project_id == "p"
+
+
+@pytest.mark.parametrize("value", ["", "{", "[]", "{}", '{"projectId": 3}'])
+def test_a_firebase_config_without_a_project_names_none(value):
+    rest = {name: value for name, value in GOOD.items() if name != "GCLOUD_PROJECT"}
+    (problem,) = problems({**rest, "FIREBASE_CONFIG": value})
+    assert problem.startswith("no project")
+
+
+def test_every_problem_is_named_at_once():
+    found = problems({"SIGNING_SECRET": "short", "TAX_RATE_BASIS_POINTS": "ten", "LOG_LEVEL": "LOUD"})
+    assert [problem.split()[0] for problem in found] == [
+        "no",
+        "WEB_API_KEY",
+        "SIGNING_SECRET",
+        "TAX_RATE_BASIS_POINTS",
+        "LOG_LEVEL",
+    ]
+
+
+def test_a_secret_is_never_in_the_message():
+    (problem,) = problems({**GOOD, "SIGNING_SECRET": "hush"})
+    assert "hush" not in problem
+
+
+@pytest.mark.parametrize("rate", ["-1", "10001", "1.5", "1e3", "\u0661"])
+def test_a_tax_rate_is_in_basis_points(rate):
+    (problem,) = problems({**GOOD, "TAX_RATE_BASIS_POINTS": rate})
+    assert problem.startswith("TAX_RATE_BASIS_POINTS")
+
+
+class TestProduction:
+    production = GOOD | {"K_SERVICE": "api", "K_REVISION": "api-00007"}
+
+    def test_it_is_known_by_the_service_of_cloud_run(self):
+        settings = config.read(self.production)
+        assert (settings.production, settings.version) == (True, "api-00007")
+
+    @pytest.mark.parametrize("name", EMULATORS)
+    def test_no_emulator_may_be_named(self, name):
+        (problem,) = problems({**self.production, name: "127.0.0.1:1"})
+        assert problem.startswith(f"{name} is set")
+
+    def test_all_of_them_are_named_together_with_what_is_missing(self):
+        found = problems({"K_SERVICE": "api", **dict.fromkeys(EMULATORS, "127.0.0.1:1")})
+        assert [problem.split()[0] for problem in found] == [*EMULATORS, "no", "WEB_API_KEY", "SIGNING_SECRET"]
+
+    def test_the_functions_emulator_is_no_production(self):
+        settings = config.read({**self.production, "FUNCTIONS_EMULATOR": "true", "FIRESTORE_EMULATOR_HOST": "h:1"})
+        assert (settings.production, settings.firestore_emulator) == (False, "h:1")
+
+    @pytest.mark.parametrize("value", ["false", "1", "TRUE"])
+    def test_only_the_word_of_firebase_tools_makes_it_the_emulator(self, value):
+        (problem,) = problems({**self.production, "FUNCTIONS_EMULATOR": value, "FIREBASE_AUTH_EMULATOR_HOST": "h:1"})
+        assert problem.startswith("FIREBASE_AUTH_EMULATOR_HOST")
