@@ -1,16 +1,14 @@
 """ID tokens that are really signed, and the endpoint that serves the certificates: no emulator has either."""
 
-import json
-import threading
 import time
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from tests.scripted import Answer, ScriptedServer
 
 PROJECT = "demo-wattle"
 
@@ -56,38 +54,25 @@ class Key:
 
 
 class CertificateEndpoint:
-    """Serves what it is told to, in place of Google's certificate URL, and counts how often it is asked."""
+    """Serves certificates in place of Google's certificate URL, and counts how often it is asked."""
 
     def __init__(self, *keys: Key) -> None:
+        self._server = ScriptedServer()
+        self._server.answer = Answer(headers={"Cache-Control": "public, max-age=20000, must-revalidate, no-transform"})
+        self.url = f"http://{self._server.host}/x509"
         self.serve(*keys)
-        self.status = 200
-        self.cache_control = "public, max-age=20000, must-revalidate, no-transform"
-        self.asked = 0
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                endpoint.asked += 1
-                self.send_response(endpoint.status)
-                self.send_header("Content-Length", str(len(endpoint.body)))
-                if endpoint.cache_control:
-                    self.send_header("Cache-Control", endpoint.cache_control)
-                self.end_headers()
-                self.wfile.write(endpoint.body)
-
-            def log_message(self, *_):
-                """Tests need no access log."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/x509"
 
     def serve(self, *keys: Key) -> None:
         """From now on, these keys."""
-        self.body = json.dumps({key.id: key.certificate for key in keys}).encode()
+        self.answer.body = {key.id: key.certificate for key in keys}
+
+    @property
+    def answer(self) -> Answer:
+        return self._server.answer
+
+    @property
+    def asked(self) -> int:
+        return len(self._server.requests)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.close()

@@ -130,13 +130,7 @@ class Identity:
             InvalidRefreshToken, AccountDisabled, IdentityUnavailable.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        answer = self._post(self._token, data=form)
-        return Session(
-            uid=str(answer["user_id"]),
-            id_token=str(answer["id_token"]),
-            refresh_token=str(answer["refresh_token"]),
-            expires_in=int(answer["expires_in"]),
-        )
+        return _session(self._post(self._token, data=form), _RENEWED)
 
     def account(self, uid: str) -> Account | None:
         """The account as it is now, None where there is none. A network call.
@@ -174,10 +168,14 @@ def _error_text(answer: object) -> str:
     return message if isinstance(message, str) else "no error message"
 
 
-def _session(answer: Mapping[str, Any]) -> Session:
-    return Session(
-        uid=str(answer["localId"]),
-        id_token=str(answer["idToken"]),
-        refresh_token=str(answer["refreshToken"]),
-        expires_in=int(answer["expiresIn"]),
-    )
+# The members that make a session: Identity Toolkit writes JSON in camelCase, the token endpoint follows OAuth 2.
+_SIGNED_IN: Final = ("localId", "idToken", "refreshToken", "expiresIn")
+_RENEWED: Final = ("user_id", "id_token", "refresh_token", "expires_in")
+
+
+def _session(answer: Mapping[str, Any], members: tuple[str, str, str, str] = _SIGNED_IN) -> Session:
+    try:
+        uid, id_token, refresh_token, expires_in = (str(answer[member]) for member in members)
+        return Session(uid, id_token, refresh_token, int(expires_in))
+    except (KeyError, ValueError) as error:
+        raise IdentityUnavailable(f"the answer holds no session: {type(error).__name__}") from error

@@ -172,7 +172,7 @@ class TestCertificates:
         assert endpoint.asked == 1
 
     def test_they_are_kept_as_long_as_cache_control_says(self, endpoint, verifier, key, clock):
-        endpoint.cache_control = "public, max-age=120"
+        endpoint.answer.headers = {"Cache-Control": "public, max-age=120"}
         verifier.verify(key.token("a"))
         clock.ahead = 115
         verifier.verify(key.token("b"))
@@ -182,7 +182,7 @@ class TestCertificates:
         assert endpoint.asked == 2
 
     def test_without_cache_control_they_are_kept_an_hour(self, endpoint, verifier, key, clock):
-        endpoint.cache_control = ""
+        endpoint.answer.headers = {}
         verifier.verify(key.token("a"))
         clock.ahead = 3590
         verifier.verify(key.token("b"))
@@ -208,7 +208,7 @@ class TestCertificates:
         assert endpoint.asked == 2
 
     def test_a_key_that_is_withdrawn_counts_no_more(self, endpoint, verifier, key, other_key, clock):
-        endpoint.cache_control = "max-age=120"
+        endpoint.answer.headers = {"Cache-Control": "max-age=120"}
         verifier.verify(key.token("a"))
         endpoint.serve(other_key)
         clock.ahead = 125
@@ -216,25 +216,25 @@ class TestCertificates:
             verifier.verify(key.token("b"))
 
     def test_without_any_nobody_can_tell(self, endpoint, verifier, key, clock):
-        endpoint.status = 503
+        endpoint.answer.status = 503
         for _ in range(3):
             with pytest.raises(CertificatesUnavailable):
                 verifier.verify(key.token())
         assert endpoint.asked == 1, "requests would queue for an endpoint that takes 5 s to fail"
-        endpoint.status = 200
+        endpoint.answer.status = 200
         clock.ahead = 2
         assert verifier.verify(key.token()).uid == "alice"
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"first": "no certificate"}', b'{"first": 3}'])
     def test_an_answer_that_makes_no_sense_is_none(self, endpoint, verifier, key, body):
-        endpoint.body = body
+        endpoint.answer.body = body
         with pytest.raises(CertificatesUnavailable):
             verifier.verify(key.token())
 
     def test_old_ones_are_better_than_none(self, endpoint, verifier, key, clock):
-        endpoint.cache_control = "max-age=120"
+        endpoint.answer.headers = {"Cache-Control": "max-age=120"}
         verifier.verify(key.token("a"))
-        endpoint.status = 500
+        endpoint.answer.status = 500
         clock.ahead = 125
         assert verifier.verify(key.token("b")).uid == "b"
         assert endpoint.asked == 2
@@ -246,7 +246,7 @@ class TestCertificates:
 
     def test_an_endpoint_that_is_down_is_not_asked_for_each_unknown_key(self, endpoint, verifier, key, clock):
         verifier.verify(key.token("a"))
-        endpoint.status = 500
+        endpoint.answer.status = 500
         clock.ahead = 61
         for number in range(3):
             with pytest.raises(InvalidToken):

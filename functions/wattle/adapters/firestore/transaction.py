@@ -126,6 +126,8 @@ def run_transaction(rpc: Rpc, database: str, work: Callable[[Transaction], T], d
                 transaction.commit()
             except (FirestoreContention, FirestoreUnavailable) as error:
                 failure = error
+                # A commit that never arrived leaves the locks behind, and the next attempt would wait for its own.
+                transaction.rollback()
                 uncertain = uncertain or (isinstance(error, FirestoreUnavailable) and error.maybe_applied)
             else:
                 return result

@@ -1,0 +1,132 @@
+"""Faults between Wattle and Firestore: a channel whose calls fail as a plan says, before or after they took effect.
+
+fireemu's own fault plan can fail a call before it takes effect; what it cannot do is commit and then lose the answer.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+
+
+class Fault(grpc.RpcError):
+    """A failed call, as gRPC raises it."""
+
+    def __init__(self, status: grpc.StatusCode) -> None:
+        super().__init__(status.name)
+        self._status = status
+
+    def code(self) -> grpc.StatusCode:
+        return self._status
+
+    def details(self) -> str:
+        return "injected"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Fail with `status`; `after` the call took effect, or before it left."""
+
+    status: grpc.StatusCode
+    after: bool = False
+
+
+Plan = Callable[[str, int], Failure | None]
+"""What becomes of a call: by its method (`Commit`) and its number among all calls, from 1."""
+
+
+def nothing(_method: str, _number: int) -> None:
+    """Every call works."""
+
+
+def at(number: int, failure: Failure) -> Plan:
+    """The call with this number fails, whatever it is."""
+    return lambda _method, present: failure if present == number else None
+
+
+def each(method: str, failure: Failure, times: int = 1) -> Plan:
+    """The first `times` calls of a method fail."""
+    left = [failure] * times
+    return lambda present, _number: left.pop() if present == method and left else None
+
+
+def at_random(seed: int, share: float) -> Plan:
+    """A share of all calls fails, in ways and places that the seed decides."""
+    source = random.Random(seed)  # the seed is what makes a failing run repeatable
+
+    def decide(method: str, _number: int) -> Failure | None:
+        if source.random() >= share:
+            return None
+        status = source.choice(RETRIABLE)
+        return Failure(status, after=method == "Commit" and status in LOST and source.random() < 0.5)
+
+    return decide
+
+
+RETRIABLE = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
+"""What a client sees when a commit took effect and its answer was lost."""
+
+
+class FaultyChannel:
+    """Stands in for the channel of `Firestore`. `calls` are the methods called since the last `follow`."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._plan: Plan = nothing
+        self.calls: list[str] = []
+        self.slow = 0.0
+        """Seconds that each call takes longer, within its own deadline."""
+
+    def follow(self, plan: Plan) -> None:
+        """From now on, this plan; calls are counted anew."""
+        with self._lock:
+            self._plan = plan
+            self.calls = []
+
+    def unary_unary(self, method, **options):
+        inner = self._channel.unary_unary(method, **options)
+
+        def call(request, *, timeout, metadata):
+            failure = self._decide(method, timeout)
+            answer = inner(request, timeout=timeout, metadata=metadata)
+            if failure:
+                raise Fault(failure.status)
+            return answer
+
+        return call
+
+    def unary_stream(self, method, **options):
+        inner = self._channel.unary_stream(method, **options)
+
+        def call(request, *, timeout, metadata):
+            failure = self._decide(method, timeout)
+            yield from inner(request, timeout=timeout, metadata=metadata)
+            if failure:
+                raise Fault(failure.status)
+
+        return call
+
+    def _decide(self, method, timeout):
+        """Raises for a fault before the call; returns the one to raise after it."""
+        name = method.rpartition("/")[2]
+        with self._lock:
+            self.calls.append(name)
+            failure = self._plan(name, len(self.calls))
+        if self.slow:
+            time.sleep(min(self.slow, timeout))
+            if self.slow >= timeout:
+                raise Fault(grpc.StatusCode.DEADLINE_EXCEEDED)
+        if failure and not failure.after:
+            raise Fault(failure.status)
+        return failure

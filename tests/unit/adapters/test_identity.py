@@ -1,0 +1,133 @@
+"""Identity Toolkit: the emulator's answers, and those that only a scripted server gives."""
+
+import uuid
+
+import pytest
+from tests.scripted import Answer
+
+from wattle.adapters import identity
+from wattle.adapters.identity import Identity
+
+SESSION = {"localId": "u1", "idToken": "t", "refreshToken": "r", "expiresIn": "3600"}
+
+
+@pytest.fixture(scope="module")
+def app(backend):
+    import firebase_admin
+
+    from wattle.adapters.firebase import _NoCredential
+
+    with pytest.MonkeyPatch.context() as patch:
+        # The Admin SDK asks for it at each call.
+        patch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{backend.suite.ports.auth}")
+        name = f"identity-{uuid.uuid4().hex}"
+        app = firebase_admin.initialize_app(_NoCredential(), {"projectId": backend.project_id, "httpTimeout": 5}, name)
+        yield app
+        firebase_admin.delete_app(app)
+
+
+@pytest.fixture
+def accounts(app, backend):
+    return Identity(app, "k", f"127.0.0.1:{backend.suite.ports.auth}")
+
+
+@pytest.fixture
+def moody(app, scripted):
+    return Identity(app, "secret-key", scripted.host)
+
+
+@pytest.fixture
+def email():
+    return f"{uuid.uuid4().hex}@example.com"
+
+
+class TestEmulator:
+    def test_sign_up_sign_in_refresh(self, accounts, email):
+        made = accounts.sign_up(email, "correct horse", "Alice")
+        signed = accounts.sign_in(email, "correct horse")
+        assert signed.uid == made.uid
+        renewed = accounts.refresh(signed.refresh_token)
+        assert (renewed.uid, renewed.expires_in) == (made.uid, 3600)
+        assert renewed.id_token.count(".") == 2
+
+    def test_refusals(self, accounts, email):
+        accounts.sign_up(email, "correct horse", None)
+        for call, error in (
+            (lambda: accounts.sign_up(email, "correct horse", None), identity.EmailExists),
+            (lambda: accounts.sign_up(f"x{email}", "short", None), identity.WeakPassword),
+            (lambda: accounts.sign_up("no address", "correct horse", None), identity.InvalidEmail),
+            (lambda: accounts.sign_in(email, "wrong"), identity.InvalidCredentials),
+            (lambda: accounts.sign_in(f"x{email}", "correct horse"), identity.InvalidCredentials),
+            (lambda: accounts.refresh("made up"), identity.InvalidRefreshToken),
+        ):
+            with pytest.raises(error):
+                call()
+
+    def test_an_account_as_it_is_now(self, accounts, backend):
+        user = backend.user()
+        before = accounts.account(user.uid)
+        assert (before.uid, before.disabled) == (user.uid, False)
+        backend.account(user.uid, disableUser=True)
+        assert accounts.account(user.uid).disabled is True
+        assert accounts.account("nobody") is None
+
+    def test_a_disabled_account_signs_in_no_more(self, accounts, backend):
+        user = backend.user()
+        backend.account(user.uid, disableUser=True)
+        with pytest.raises(identity.AccountDisabled):
+            accounts.sign_in(user.email, "correct horse")
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("message", "error"),
+        [
+            ("EMAIL_EXISTS", identity.EmailExists),
+            ("EMAIL_NOT_FOUND", identity.InvalidCredentials),
+            ("INVALID_PASSWORD", identity.InvalidCredentials),
+            ("INVALID_LOGIN_CREDENTIALS", identity.InvalidCredentials),
+            ("WEAK_PASSWORD : Password should be at least 6 characters", identity.WeakPassword),
+            ("PASSWORD_DOES_NOT_MEET_REQUIREMENTS : Missing [upper]", identity.WeakPassword),
+            ("INVALID_EMAIL", identity.InvalidEmail),
+            ("USER_DISABLED", identity.AccountDisabled),
+            ("TOKEN_EXPIRED", identity.InvalidRefreshToken),
+            ("TOO_MANY_ATTEMPTS_TRY_LATER : Access to this account has been disabled", identity.TooManyAttempts),
+        ],
+    )
+    def test_each_refusal_has_its_class(self, moody, scripted, message, error):
+        scripted.answer = Answer(400, {"error": {"code": 400, "message": message}})
+        with pytest.raises(error) as caught:
+            moody.sign_in("a@b.co", "p")
+        assert str(caught.value) == (message.partition(" : ")[2] or message)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Answer(500, b"<html>"),
+            Answer(400, {"error": {"message": "SOMETHING_NEW"}}),
+            Answer(400, {"error": {"message": 3}}),
+            Answer(400, []),
+            Answer(403, {"error": {"message": "API key not valid. Please pass a valid API key."}}),
+            Answer(200, []),
+            Answer(200, b""),
+            Answer(hang_up=True),
+        ],
+    )
+    def test_anything_else_is_unavailable_and_gives_nothing_away(self, moody, scripted, answer):
+        scripted.answer = answer
+        with pytest.raises(identity.IdentityUnavailable) as caught:
+            moody.sign_in("alice@example.com", "hush")
+        told = f"{caught.value!r} {caught.value.__cause__!r}"
+        assert not [secret for secret in ("secret-key", "alice", "hush") if secret in told]
+
+    @pytest.mark.parametrize("body", [{}, {**SESSION, "expiresIn": "soon"}, {"user_id": "u1"}])
+    def test_an_answer_without_its_members_is_unavailable(self, moody, scripted, body):
+        scripted.answer = Answer(200, body)
+        for call in (lambda: moody.sign_in("a@b.co", "p"), lambda: moody.refresh("r")):
+            with pytest.raises(identity.IdentityUnavailable):
+                call()
+
+    def test_the_key_goes_along(self, moody, scripted):
+        scripted.answer = Answer(200, SESSION)
+        assert moody.sign_in("a@b.co", "p").uid == "u1"
+        assert scripted.requests[0][0].endswith("accounts:signInWithPassword?key=secret-key")
