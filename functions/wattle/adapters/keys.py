@@ -41,7 +41,7 @@ class KeyStore:
         self._lock = threading.Lock()
         self._keys: Keys = {}
         self._fresh_until = 0.0
-        self._fetched_at = 0.0
+        self._asked_at = 0.0
         self._failed_until = 0.0
 
     def key(self, key_id: str) -> RSAPublicKey | None:
@@ -55,7 +55,7 @@ class KeyStore:
             return key
         with self._lock:
             if self._now() >= self._fresh_until or (
-                key_id not in self._keys and self._now() >= self._fetched_at + _UNKNOWN_KEY_INTERVAL
+                key_id not in self._keys and self._now() >= self._asked_at + _UNKNOWN_KEY_INTERVAL
             ):
                 self._fetch()
             return self._keys.get(key_id)
@@ -68,16 +68,17 @@ class KeyStore:
             response.raise_for_status()
             keys = self._parse(response.json())
         except (requests.RequestException, ValueError, TypeError, KeyError, AttributeError) as error:
+            self._asked_at = self._now()
             if not self._keys:
-                self._failed_until = self._now() + _FAILURE_REMEMBERED
+                self._failed_until = self._asked_at + _FAILURE_REMEMBERED
                 raise KeysUnavailable(f"{self._url}: {type(error).__name__}") from error
             # Old keys are better than none: they stay valid for hours after a rotation.
-            self._fresh_until = self._now() + _UNKNOWN_KEY_INTERVAL
+            self._fresh_until = max(self._fresh_until, self._asked_at + _UNKNOWN_KEY_INTERVAL)
             return
         age = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
         self._keys = keys
-        self._fetched_at = self._now()
-        self._fresh_until = self._fetched_at + (int(age[1]) if age else _DEFAULT_AGE)
+        self._asked_at = self._now()
+        self._fresh_until = self._asked_at + (int(age[1]) if age else _DEFAULT_AGE)
 
 
 def certificates(answer: Any) -> Keys:

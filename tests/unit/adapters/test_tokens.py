@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.signing import PROJECT, CertificateEndpoint, Key
 
+from wattle.adapters.keys import KeyStore, KeysUnavailable, certificates
 from wattle.adapters.tokens import (
-    CertificateStore,
-    CertificatesUnavailable,
     ExpiredToken,
     InvalidToken,
     MalformedToken,
@@ -55,7 +54,7 @@ def clock():
 
 @pytest.fixture
 def verifier(endpoint, clock):
-    return TokenVerifier(PROJECT, CertificateStore(endpoint.url, now=clock), now=clock)
+    return TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates, now=clock), now=clock)
 
 
 def encoded(part) -> str:
@@ -218,17 +217,17 @@ class TestCertificates:
     def test_without_any_nobody_can_tell(self, endpoint, verifier, key, clock):
         endpoint.answer.status = 503
         for _ in range(3):
-            with pytest.raises(CertificatesUnavailable):
+            with pytest.raises(KeysUnavailable):
                 verifier.verify(key.token())
         assert endpoint.asked == 1, "requests would queue for an endpoint that takes 5 s to fail"
         endpoint.answer.status = 200
-        clock.ahead = 2
+        clock.ahead = 3
         assert verifier.verify(key.token()).uid == "alice"
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"first": "no certificate"}', b'{"first": 3}'])
     def test_an_answer_that_makes_no_sense_is_none(self, endpoint, verifier, key, body):
         endpoint.answer.body = body
-        with pytest.raises(CertificatesUnavailable):
+        with pytest.raises(KeysUnavailable):
             verifier.verify(key.token())
 
     def test_old_ones_are_better_than_none(self, endpoint, verifier, key, clock):

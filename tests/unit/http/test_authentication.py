@@ -7,7 +7,8 @@ from tests.signing import PROJECT, CertificateEndpoint, Key
 
 from wattle.accounts.service import AccountService
 from wattle.adapters.identity import Account, IdentityUnavailable
-from wattle.adapters.tokens import CertificateStore, TokenVerifier
+from wattle.adapters.keys import KeyStore, certificates
+from wattle.adapters.tokens import TokenVerifier
 from wattle.context import Role
 from wattle.errors import WattleError
 from wattle.http.authentication import authenticate, bearer
@@ -36,7 +37,7 @@ def key():
 @pytest.fixture(scope="module")
 def verifier(key):
     endpoint = CertificateEndpoint(key)
-    yield TokenVerifier(PROJECT, CertificateStore(endpoint.url))
+    yield TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates))
     endpoint.close()
 
 
@@ -84,7 +85,7 @@ def test_each_fault_of_a_token_has_its_code(refused, key):
 def test_nobody_can_tell(accounts, key):
     endpoint = CertificateEndpoint(key)
     endpoint.answer.status = 500
-    verifier = TokenVerifier(PROJECT, CertificateStore(endpoint.url))
+    verifier = TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates))
     with pytest.raises(WattleError) as caught:
         authenticate(f"Bearer {key.token()}", Access.USER, verifier, AccountService(accounts))
     endpoint.close()
