@@ -124,7 +124,7 @@ class Suite:
             "Tasks": f"http://{HOST}:{ports.tasks}",
             "FCM": f"http://{HOST}:{ports.fcm}",
             "Hub": f"http://{HOST}:{ports.hub}",
-            "UI": f"http://{HOST}:{ports.ui}",
+            "UI": f"http://{HOST}:{ports.ui}/ui",
         }
 
     def start(self) -> None:
