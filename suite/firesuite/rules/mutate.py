@@ -8,7 +8,8 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from firesuite.errors import SuiteError
@@ -88,18 +89,25 @@ class Report:
 
 @dataclass
 class _Order:
-    """Cells with those first that killed most; shared between workers."""
+    """Cells, those first that killed most, then those of callers who are allowed most. Shared by workers."""
 
     cells: list[Cell]
     relevance: Relevance
-    kills: dict[int, int] = field(default_factory=dict)
+    kills: Counter[int] = field(default_factory=Counter)
 
-    def sorted(self) -> list[Cell]:
-        kills = dict(self.kills)
-        return sorted(self.cells, key=lambda cell: -kills.get(id(cell), 0))
+    def __post_init__(self) -> None:
+        # Who may do much is whom a mistake lets do more: his cells cover every row early.
+        rights = Counter((id(cell.table), cell.caller_name) for cell in self.cells if cell.allowed)
+        self.cells.sort(key=lambda cell: -rights[id(cell.table), cell.caller_name])
 
-    def killed_by(self, cell: Cell) -> None:
-        self.kills[id(cell)] = self.kills.get(id(cell), 0) + 1
+    def relevant(self, changed: Relevance) -> Iterator[Cell]:
+        kills = self.kills.copy()
+        differs: dict[int, bool] = {}
+        for cell in sorted(self.cells, key=lambda cell: -kills[id(cell)]):
+            if id(cell.row) not in differs:
+                differs[id(cell.row)] = self.relevance.differs(changed, cell.row)
+            if differs[id(cell.row)]:
+                yield cell
 
 
 def run(
@@ -159,10 +167,9 @@ def _judge(mutant: Mutant, source: Source, engine: Engine, order: _Order, known:
         rules = Rules(engine, mutant.apply(source))
     except (RulesSyntaxError, RulesRefusedError) as error:
         return Verdict(mutant, refused=str(error), mark=mark)
-    changed = Relevance(rules.ruleset)
-    for cell in order.sorted():
-        if order.relevance.differs(changed, cell.row) and not _as_expected(rules, cell):
-            order.killed_by(cell)
+    for cell in order.relevant(Relevance(rules.ruleset)):
+        if not _as_expected(rules, cell):
+            order.kills[id(cell)] += 1
             return Verdict(mutant, killer=cell, mark=mark)
     return Verdict(mutant, mark=mark)
 
