@@ -27,6 +27,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@$(BIN)/mypy
 	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools manifest --check
+	@$(BIN)/firesuite rules lint
 
 format: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format --quiet .

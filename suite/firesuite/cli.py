@@ -17,6 +17,7 @@ from firesuite import fcm, reaper
 from firesuite.errors import SuiteError
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
+from firesuite.rules.cli import add_commands as add_rules_commands
 from firesuite.server import Server
 from firesuite.suite import Suite
 
@@ -196,6 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     run_command = commands.add_parser("exec", parents=[shared], help="start everything, run a command, stop everything")
     run_command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
     run_command.set_defaults(run=_exec)
+    rules = commands.add_parser("rules", help="test, mutate, lint and explain security rules")
+    add_rules_commands(rules.add_subparsers(required=True, metavar="COMMAND"))
     sink = commands.add_parser("fcm", help="serve the FCM sink alone")
     sink.add_argument("--port", type=int, default=Ports().fcm)
     sink.set_defaults(run=_fcm)
