@@ -26,7 +26,7 @@ def add_commands(subparsers: Any) -> None:
     why.add_argument("--emulator", metavar="HOST:PORT", help="ask this Firestore emulator (replaces its rules)")
     why.set_defaults(run=_of("explain"))
     for parser in (mutate, check, why):
-        parser.add_argument("--rules", type=Path, help="default: what firebase.json names")
+        parser.add_argument("--rules", type=Path, help="default: what firebase.json names, else rules/firestore.rules")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

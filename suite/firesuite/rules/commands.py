@@ -1,6 +1,7 @@
 """What `firesuite rules mutate`, `lint` and `explain` do with their arguments. Each returns an exit code."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -8,7 +9,6 @@ from typing import Any, TextIO
 import yaml
 
 from firesuite.errors import SuiteError
-from firesuite.project import Project
 from firesuite.rules import explain as explanations
 from firesuite.rules import lint as linter
 from firesuite.rules.client import RequestFailedError
@@ -18,6 +18,9 @@ from firesuite.rules.parser import load
 from firesuite.rules.tables import Table, load_table, parse_row
 from firesuite.rules.testing import Rules
 from firesuite.rules.tokens import Caller
+
+FIREBASE_JSON = Path("firebase.json")
+DEFAULT_RULES = Path("rules/firestore.rules")
 
 
 def mutate(arguments: argparse.Namespace) -> int:
@@ -73,16 +76,17 @@ def _explain_on(rules: Rules, table: Table | None, row: Any, caller: Caller) -> 
 
 
 def _rules(arguments: argparse.Namespace) -> Path:
-    """The rules file: what the arguments name, else firebase.json."""
+    """The rules file: what the arguments name, else firebase.json, else the usual one."""
     if arguments.rules is not None:
         named: Path = arguments.rules
         return named
-    project = Project.load(Path.cwd())
-    firestore = project.firebase_json.get("firestore")
-    rules = firestore.get("rules") if isinstance(firestore, dict) else None
-    if not isinstance(rules, str):
-        raise SuiteError(f"{project.directory / 'firebase.json'} names no firestore.rules: give the file with --rules.")
-    return project.directory / rules
+    try:
+        firestore = json.loads(FIREBASE_JSON.read_text(encoding="utf-8"))["firestore"]
+        return Path(firestore["rules"])
+    except FileNotFoundError:
+        return DEFAULT_RULES
+    except (ValueError, LookupError, TypeError):
+        raise SuiteError(f"{FIREBASE_JSON} names no firestore.rules: give the file with --rules.") from None
 
 
 def _caller(arguments: argparse.Namespace, table: Table | None) -> Caller:
