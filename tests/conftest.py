@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.backend import Backend
+from tests.in_process import Instance
 
 from firesuite.ports import Ports
 from firesuite.project import Project
@@ -42,3 +43,17 @@ def stranger(backend):
 @pytest.fixture(scope="session")
 def admin(backend):
     return backend.user(role="admin")
+
+
+@pytest.fixture
+def instance(backend):
+    """Makes instances of the API in this process, with settings of their own: `instance(MAINTENANCE="true")`."""
+    made = []
+
+    def make(**settings):
+        made.append(Instance(backend, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

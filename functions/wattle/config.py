@@ -2,9 +2,13 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+
+from wattle.kit import versions
 
 REGION: Final = "australia-southeast1"
 """Sydney. Every function and the database live here."""
@@ -21,6 +25,8 @@ _EMULATOR_VARIABLES: Final = (
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 # NIST SP 800-107: an HMAC key shorter than the hash's security strength weakens it; 32 bytes for SHA-256.
 _SECRET_LENGTH: Final = 32
+# As browsers write them (RFC 6454 section 6.2): lower case, no path, no default port.
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 class ConfigError(Exception):
@@ -28,10 +34,19 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Nobody but administrators is served, until this moment; None: until the setting is taken back."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What differs between environments.
 
     `tax_rate` is in basis points (1,000 is 10 %). The `*_emulator` fields are `host:port` or None in production.
+    `app_check_project` is the project's number, None where App Check is off. `trusted_proxies` are those of our own in
+    front of Google's front end. `rate_limit_scale` multiplies every rate limit.
     """
 
     project_id: str
@@ -41,6 +56,13 @@ class Config:
     log_level: str
     version: str
     production: bool
+    rate_limit_scale: int
+    trusted_proxies: int
+    allowed_origins: frozenset[str]
+    min_app_version: versions.Version | None
+    maintenance: Maintenance | None
+    app_check_project: str | None
+    tracing: bool
     firestore_emulator: str | None
     auth_emulator: str | None
     fcm_emulator: str | None
@@ -73,6 +95,45 @@ class _Reader:
         if value not in allowed:
             self.problems.append(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
         return value
+
+    def origins(self, name: str) -> frozenset[str]:
+        given = [part.strip() for part in self._environment.get(name, "").split(",") if part.strip()]
+        self.problems += [
+            f"{name} has {origin!r}: an origin is a scheme and a host, and a port if need be: https://app.example.com"
+            for origin in given
+            if not _ORIGIN.fullmatch(origin)
+        ]
+        return frozenset(given)
+
+    def version(self, name: str) -> versions.Version | None:
+        raw = self._environment.get(name, "")
+        parsed = versions.parse(raw)
+        if raw and parsed is None:
+            self.problems.append(f"{name} is {raw!r}: it must be a version such as 1.2.3")
+        return parsed
+
+    def maintenance(self, name: str) -> Maintenance | None:
+        raw = self._environment.get(name, "")
+        if raw in ("", "false"):
+            return None
+        if raw == "true":
+            return Maintenance(None)
+        try:
+            until = datetime.fromisoformat(raw)
+        except ValueError:
+            until = None
+        if until is None or until.tzinfo is None:
+            self.problems.append(f"{name} is {raw!r}: it must be true, false, or an end such as 2027-01-31T04:00:00Z")
+            return None
+        return Maintenance(until)
+
+    def digits(self, name: str) -> str | None:
+        raw = self._environment.get(name, "")
+        if raw and not (raw.isascii() and raw.isdigit()):
+            self.problems.append(
+                f"{name} is {raw!r}: it must be a number, from the Firebase console's project settings"
+            )
+        return raw or None
 
     def project_id(self) -> str:
         for name in ("GCLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT"):
@@ -116,6 +177,13 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         log_level=reader.choice("LOG_LEVEL", "INFO", _LOG_LEVELS),
         version=environment.get("K_REVISION") or "local",
         production=production,
+        rate_limit_scale=reader.whole("RATE_LIMIT_SCALE", 1, low=1, high=1000),
+        trusted_proxies=reader.whole("TRUSTED_PROXIES", 0, low=0, high=5),
+        allowed_origins=reader.origins("ALLOWED_ORIGINS"),
+        min_app_version=reader.version("MIN_APP_VERSION"),
+        maintenance=reader.maintenance("MAINTENANCE"),
+        app_check_project=reader.digits("APP_CHECK_PROJECT_NUMBER"),
+        tracing=reader.choice("TRACING", "off", ("off", "on")) == "on",
         firestore_emulator=environment.get("FIRESTORE_EMULATOR_HOST") or None,
         auth_emulator=environment.get("FIREBASE_AUTH_EMULATOR_HOST") or None,
         fcm_emulator=environment.get("FCM_EMULATOR_HOST") or None,

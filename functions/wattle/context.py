@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
+from wattle.errors import Code, WattleError
 from wattle.kit.retry import Deadline
 
 
@@ -34,14 +36,51 @@ class IdempotentCall:
     fingerprint: str
 
 
+class PreconditionFailed(WattleError):
+    code = Code.PRECONDITION_FAILED
+
+    def __init__(self) -> None:
+        super().__init__("This was changed since it was read. Read it again, then repeat the change.")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedVersion:
+    """What a change is conditional on (`If-Match`): one of `versions`; None for any, as long as the resource exists."""
+
+    versions: frozenset[int] | None
+
+    def demand(self, present: int | None) -> None:
+        """Check the version that the transaction read, None where there is no such resource.
+
+        Raises:
+            PreconditionFailed.
+        """
+        if present is None or (self.versions is not None and present not in self.versions):
+            raise PreconditionFailed
+
+
+class _Unconditional(ExpectedVersion):
+    """No condition was named."""
+
+    def demand(self, present: int | None) -> None:
+        pass
+
+
+UNCONDITIONAL: Final = _Unconditional(None)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One call: its id, who makes it, and when its answer is no longer waited for."""
+    """One call: its id, who makes it, and when its answer is no longer waited for.
+
+    A service that changes a versioned resource calls `expected.demand(version)` in its transaction.
+    """
 
     request_id: str
     deadline: Deadline
     caller: Caller | None = None
     idempotent: IdempotentCall | None = None
+    expected: ExpectedVersion = UNCONDITIONAL
 
     @property
     def user(self) -> Caller:

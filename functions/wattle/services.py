@@ -7,12 +7,13 @@ from typing import Final, ParamSpec, TypeVar
 
 from wattle import config as configuration
 from wattle.accounts.service import AccountService
+from wattle.adapters.app_check import JWKS_URL, AppCheckVerifier
 from wattle.adapters.fcm import Fcm
 from wattle.adapters.firebase import open_app
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 from wattle.adapters.identity import Identity
-from wattle.adapters.keys import KeyStore, certificates
+from wattle.adapters.keys import KeyStore, certificates, jwk_set
 from wattle.adapters.tokens import CERTIFICATES_URL, TokenVerifier
 from wattle.admin.service import AuditService
 from wattle.catalog.service import CatalogService
@@ -26,6 +27,8 @@ from wattle.kit import logging as json_logs
 from wattle.kit.clock import Clock
 from wattle.orders.service import OrderService
 from wattle.push.service import PushService
+from wattle.rate_limits.service import RateLimitService
+from wattle.screens.service import ScreenService
 from wattle.users.service import UserService
 
 P = ParamSpec("P")
@@ -43,12 +46,17 @@ class Services:
         identity: Identity,
         verifier: TokenVerifier,
         fcm: Fcm,
+        app_check: AppCheckVerifier | None,
         clock: Clock,
     ) -> None:
         self.config: Final = config
         self.clock: Final = clock
         self.verifier: Final = verifier
+        self.app_check: Final = app_check
         self.cursors: Final = CursorSigner(config.signing_secret)
+        self.rate_limits: Final = RateLimitService(
+            firestore, clock, secret=config.signing_secret, scale=config.rate_limit_scale
+        )
         self.accounts: Final = AccountService(identity)
         self.users: Final = UserService(firestore, clock)
         self.devices: Final = DeviceService(firestore, clock)
@@ -63,6 +71,7 @@ class Services:
             tax_rate=config.tax_rate,
         )
         self.inbox: Final = InboxService(firestore, clock)
+        self.screens: Final = ScreenService(self.users, self.orders, self.inbox)
         self.push: Final = PushService(fcm, self.devices, self.inbox, self.users)
         self.health: Final = HealthService(firestore, config.version)
 
@@ -79,8 +88,15 @@ def connect(config: Config, clock: Clock) -> Services:
             config.project_id, None if config.auth_emulator else KeyStore(CERTIFICATES_URL, certificates)
         ),
         fcm=Fcm(config.project_id, config.fcm_emulator),
+        app_check=_app_check(config),
         clock=clock,
     )
+
+
+def _app_check(config: Config) -> AppCheckVerifier | None:
+    if config.app_check_project is None:
+        return None
+    return AppCheckVerifier(config.app_check_project, KeyStore(JWKS_URL, jwk_set))
 
 
 class Process:

@@ -1,10 +1,10 @@
-"""Who calls, from the `Authorization` header."""
+"""Who calls, from the `Authorization` header, and whether he may."""
 
-from wattle.accounts.service import AccountService
 from wattle.adapters import tokens
 from wattle.adapters.keys import KeysUnavailable
 from wattle.context import Caller, Role
 from wattle.errors import Code, Unavailable, WattleError
+from wattle.http.exchange import Exchange
 from wattle.http.routing import Access
 
 
@@ -50,22 +50,33 @@ class RoleRequired(WattleError):
         super().__init__(f"This needs the role {role}.")
 
 
-def authenticate(
-    header: str | None, access: Access, verifier: tokens.TokenVerifier, accounts: AccountService
-) -> Caller | None:
-    """The caller, None on a public route.
+def identify(exchange: Exchange) -> None:
+    """The caller, by the ID token alone: this asks nobody."""
+    if exchange.route.access is Access.PUBLIC:
+        return
+    try:
+        token = bearer(exchange.request.headers.get("Authorization"))
+        exchange.caller = verified(token, exchange.services.verifier)
+    except WattleError as error:
+        exchange.unidentified = error
+
+
+def authorise(exchange: Exchange) -> None:
+    """What the route demands of its caller.
 
     Raises:
-        A WattleError for each way in which a token can be wrong; Unavailable when nobody can tell.
+        A WattleError for each way in which a token can be wrong; RoleRequired; TokenRevoked; Unavailable when nobody
+        can tell.
     """
-    if access is Access.PUBLIC:
-        return None
-    caller = verified(bearer(header), verifier)
-    if access is Access.ADMIN and caller.role is not Role.ADMIN:
+    if exchange.unidentified is not None:
+        raise exchange.unidentified
+    access = exchange.route.access
+    if exchange.caller is None:
+        return
+    if access is Access.ADMIN and exchange.caller.role is not Role.ADMIN:
         raise RoleRequired(Role.ADMIN)
     if access in (Access.FRESH_USER, Access.ADMIN):
-        accounts.demand_session(caller)
-    return caller
+        exchange.services.accounts.demand_session(exchange.caller)
 
 
 def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:

@@ -13,6 +13,7 @@ from werkzeug.routing import Map, Rule
 
 from wattle.context import Context
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
+from wattle.rate_limits.policies import Limits
 from wattle.schema import Body, Parameters
 from wattle.services import Services
 
@@ -43,12 +44,23 @@ class NotAllowed(WattleError):
         self.allowed = tuple(allowed)
 
 
+class Caching(Enum):
+    """What may be kept of a GET's answer: the value of `Cache-Control`."""
+
+    REVALIDATED = "private, no-cache"
+    """Kept, but asked for again with its ETag each time."""
+    A_MINUTE = "private, max-age=60"
+    NONE = "no-store"
+    """Not kept, so it has no ETag. Answers to other methods than GET are never kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the route table.
+    """One row of the route table. A new row gets everything there is; its other fields say what it needs besides.
 
-    `endpoint` takes the services, the context, and by name what its signature asks for: `body`, `query`, and the
-    parameters of the path.
+    `endpoint` takes the services, the context, and by name what its signature asks for: `body`, `query`, the
+    parameters of the path, and `fetch` (see `http.batch`). It returns the data, a Page or a Reply; or a werkzeug
+    Response, which is sent as it is: a page of HTML, or a stream.
     """
 
     method: str
@@ -57,6 +69,10 @@ class Route:
     access: Access = Access.USER
     idempotent: bool = False
     """Whether it honours Idempotency-Key."""
+    limit: Limits = Limits.GENERAL
+    caching: Caching = Caching.REVALIDATED
+    gated: bool = True
+    """Whether maintenance, App Check and the lowest version of the app concern it."""
 
     @property
     def name(self) -> str:
@@ -73,6 +89,7 @@ class BoundRoute:
     query: type[Parameters] | None
     path: Mapping[str, TypeAdapter[Any]]
     answer: Any
+    fetches: bool
 
     def parse_path(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The path's parameters as the endpoint wants them.
@@ -105,14 +122,14 @@ def bind(route: Route) -> BoundRoute:
         raise TypeError(f"{route.name}: an endpoint takes services and ctx first")
     body, query = hints.get("body"), hints.get("query")
     in_path = {part[1:-1] for part in route.path.split("/") if part.startswith("{")}
-    others = set(names[2:]) - {"body", "query"}
+    others = set(names[2:]) - {"body", "query", "fetch"}
     if others != in_path:
         raise TypeError(f"{route.name}: the endpoint takes {sorted(others)}, the path has {sorted(in_path)}")
     for model, base in ((body, Body), (query, Parameters)):
         if model is not None and not (isinstance(model, type) and issubclass(model, base)):
             raise TypeError(f"{route.name}: {model} is no {base.__name__}")
     path = {name: TypeAdapter(hints[name]) for name in in_path}
-    return BoundRoute(route, body, query, path, hints.get("return"))
+    return BoundRoute(route, body, query, path, hints.get("return"), fetches="fetch" in hints)
 
 
 class Router:

@@ -30,6 +30,9 @@ class NotificationRepository:
     def count(self, uid: str, deadline: Deadline) -> int:
         return self._firestore.count(Query(_collection(uid)), deadline)
 
+    def count_unread(self, uid: str, deadline: Deadline) -> int:
+        return self._firestore.count(Query(_collection(uid), where=[("readAt", "==", None)]), deadline)
+
     def create(
         self,
         uid: str,

@@ -21,3 +21,7 @@ class Notification(Resource):
     created_at: datetime
     read_at: datetime | None
     expires_at: datetime
+
+
+class UnreadCount(Resource):
+    unread: int

@@ -8,7 +8,7 @@ from typing import Any, Final
 from wattle.adapters.firestore import Firestore
 from wattle.context import Context
 from wattle.inbox.repository import NotificationRepository
-from wattle.inbox.schemas import Notification
+from wattle.inbox.schemas import Notification, UnreadCount
 from wattle.kit.clock import Clock
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
@@ -42,6 +42,10 @@ class InboxService:
 
     def count(self, ctx: Context) -> int:
         return self._notifications.count(ctx.user.uid, ctx.deadline)
+
+    def unread(self, ctx: Context) -> UnreadCount:
+        """How many of the caller's notifications he has not read."""
+        return UnreadCount(unread=self._notifications.count_unread(ctx.user.uid, ctx.deadline))
 
     def deliver(self, uid: str, message: Message, device_ids: Sequence[str], deadline: Deadline) -> frozenset[str]:
         """Put the message into the inbox, once; return the devices that it still has to be sent to.

@@ -38,6 +38,7 @@ class UserService:
         def work(transaction: Transaction) -> Profile:
             uid = ctx.user.uid
             found = self._users.get_in(transaction, uid)
+            ctx.expected.demand(found.data["version"] if found else None)
             return Profile.stored(self._change_in(transaction, ctx.user, found, sent), id=uid)
 
         return self._firestore.transaction(work, ctx.deadline)

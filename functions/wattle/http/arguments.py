@@ -1,0 +1,45 @@
+"""What an endpoint is called with: path, query and body as its signature asks for them, and the call's context."""
+
+from typing import Final
+
+from wattle.context import UNCONDITIONAL, Context
+from wattle.http.etag import expected_version
+from wattle.http.exchange import Exchange
+from wattle.http.idempotency import idempotent_call
+from wattle.http.validation import parse_body, parse_query, read_body
+from wattle.kit.retry import Deadline
+from wattle.schema import Parameters
+
+# Well below the functions' own time-out of 60 s: a phone has given up long before.
+_DEADLINE: Final = 20.0
+
+
+def read_arguments(exchange: Exchange) -> None:
+    """Validate the whole request.
+
+    Raises:
+        ValidationFailed, InvalidJson, BodyTooLarge, UnsupportedMediaType.
+    """
+    bound, request = exchange.bound, exchange.request
+    if bound is None:
+        raise LookupError("no route was found yet")
+    exchange.arguments.update(bound.parse_path(exchange.path))
+    query = parse_query(request, bound.query or Parameters)
+    if bound.query is not None:
+        exchange.arguments["query"] = query
+    data = b""
+    if bound.body is not None:
+        data = read_body(request)
+        exchange.arguments["body"] = parse_body(data, bound.body)
+    idempotent = None
+    if bound.route.idempotent and exchange.caller is not None:
+        key = request.headers.get("Idempotency-Key")
+        idempotent = idempotent_call(key, exchange.caller.uid, f"{request.method} {request.path}", data)
+    conditional = bound.route.method == "PATCH"
+    exchange.context = Context(
+        exchange.request_id,
+        Deadline.after(_DEADLINE),
+        exchange.caller,
+        idempotent,
+        expected_version(request.headers.get("If-Match")) if conditional else UNCONDITIONAL,
+    )

@@ -1,0 +1,79 @@
+"""Entity tags and conditional requests (RFC 9110 sections 8.8.3 and 13).
+
+A tag is the digest of what the answer represents: `data` and `pagination`, not the time and the request id that each
+answer carries around them. A resource with a version has it in front, `"7.Jx0o..."`, and that is what `If-Match`
+compares. A compressed answer is another representation, so its tag ends in `-gzip`, as Apache's does; either form is
+recognised in `If-None-Match`, because both stand for the same data.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wattle.context import UNCONDITIONAL, ExpectedVersion
+from wattle.errors import FieldError, ValidationFailed
+
+GZIP: Final = "-gzip"
+# An entity-tag, weak or not, and what may stand between two of a list.
+_TAG: Final = re.compile(r'[ \t]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|$)')
+_VERSION: Final = re.compile(r"([0-9]{1,18})\.")
+# 96 bits: two representations of one resource do not meet by chance.
+_DIGEST_BYTES: Final = 12
+
+
+def tag_of(representation: bytes, version: int | None) -> str:
+    """The strong tag, quoted."""
+    digest = hashlib.blake2b(representation, digest_size=_DIGEST_BYTES).digest()
+    text = base64.urlsafe_b64encode(digest).decode()
+    return f'"{text}"' if version is None else f'"{version}.{text}"'
+
+
+def match(given: str, present: str) -> str | None:
+    """The tag of an `If-None-Match` that names the `present` one, in its own form; None where none does.
+
+    The comparison is weak (RFC 9110 section 13.1.2). What is no list of tags matches nothing.
+    """
+    if given.strip() == "*":
+        return present
+    try:
+        tags = [tag for _weak, tag in _tags(given)]
+    except ValueError:
+        return None
+    wanted = present.strip('"')
+    return next((f'"{tag}"' for tag in tags if tag.removesuffix(GZIP) == wanted), None)
+
+
+def expected_version(header: str | None) -> ExpectedVersion:
+    """What `If-Match` demands. A tag of another form than ours is no version, so it never matches; nor does a weak one.
+
+    Raises:
+        ValidationFailed: it is neither `*` nor a list of entity tags.
+    """
+    if header is None:
+        return UNCONDITIONAL
+    if header.strip() == "*":
+        return ExpectedVersion(None)
+    try:
+        tags = list(_tags(header))
+    except ValueError as error:
+        message = 'Send `*`, or the ETag as it was received, with its quotes: "7.Jx0oD3kP9vQ2mZ8a".'
+        raise ValidationFailed([FieldError("If-Match", "INVALID_ETAG", message)]) from error
+    versions = [_VERSION.match(tag) for weak, tag in tags if not weak]
+    return ExpectedVersion(frozenset(int(version[1]) for version in versions if version))
+
+
+def _tags(header: str) -> Iterator[tuple[bool, str]]:
+    """Whether each tag of a list is weak, and its text.
+
+    Raises:
+        ValueError: this is no list of entity tags.
+    """
+    position, more = 0, True
+    while more:
+        found = _TAG.match(header, position)
+        if not found:
+            raise ValueError(f"no entity tag at {position}")
+        yield found[1] is not None, found[2]
+        position, more = found.end(), found[3] == ","

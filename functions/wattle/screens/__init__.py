@@ -1,0 +1,1 @@
+"""What an app's screen shows, in one answer."""

@@ -1,0 +1,159 @@
+"""ETag, If-None-Match and If-Match over HTTP."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+
+def code(response):
+    return response.status_code, response.json()["code"]
+
+
+def order(backend, user):
+    body = {"items": [{"productId": backend.product(), "quantity": 1}]}
+    return user.post("/v1/orders", body)
+
+
+class TestTags:
+    def test_a_versioned_resource_has_its_version_in_a_strong_tag(self, user):
+        response = user.get("/v1/users/me")
+        assert re.fullmatch(r'"1\.[A-Za-z0-9_-]{16}"', response.headers["ETag"])
+        assert response.headers["Cache-Control"] == "private, no-cache"
+
+    def test_the_same_data_has_the_same_tag_whenever_it_is_asked_for(self, user):
+        first, second = user.get("/v1/users/me"), user.get("/v1/users/me")
+        assert first.json()["requestId"] != second.json()["requestId"]
+        assert first.headers["ETag"] == second.headers["ETag"]
+
+    def test_a_change_changes_it(self, user):
+        before = user.get("/v1/users/me").headers["ETag"]
+        changed = user.patch("/v1/users/me", {"displayName": "Somebody"})
+        after = user.get("/v1/users/me").headers["ETag"]
+        assert before != after
+        assert changed.headers["ETag"] == after
+        assert after.startswith('"2.')
+
+    def test_lists_have_one_too_and_other_fields_have_another(self, backend, user):
+        order(backend, user)
+        everything = user.get("/v1/orders")
+        assert everything.headers["ETag"]
+        assert user.get("/v1/orders?fields=id").headers["ETag"] != everything.headers["ETag"]
+
+    def test_what_was_made_has_the_tag_that_reading_it_gives(self, backend, user):
+        made = order(backend, user)
+        read = user.get(f"/v1/orders/{made.json()['data']['id']}")
+        assert made.status_code == 201
+        assert made.headers["ETag"] == read.headers["ETag"]
+        assert made.headers["Cache-Control"] == "no-store"
+
+    def test_what_is_not_to_be_kept_has_none(self, backend, user):
+        sign_in = backend.http.post("/v1/auth/login", json={"email": user.email, "password": "correct horse"})
+        assert sign_in.status_code == 200
+        for response in (sign_in, backend.http.get("/health"), user.get("/v1/orders/nosuch")):
+            assert "ETag" not in response.headers
+            assert response.headers["Cache-Control"] == "no-store"
+
+    def test_products_may_be_kept_for_a_minute(self, user):
+        assert user.get("/v1/products").headers["Cache-Control"] == "private, max-age=60"
+
+
+class TestIfNoneMatch:
+    @pytest.mark.parametrize("form", ["{}", "*", 'W/{}, "x"', '"a,b" , {}', '"x",{}'])
+    def test_what_is_known_is_not_sent_again(self, user, form):
+        tag = user.get("/v1/users/me").headers["ETag"]
+        response = user.get("/v1/users/me", headers={"If-None-Match": form.format(tag)})
+        assert response.status_code == 304
+        assert response.content == b""
+        assert response.headers["ETag"] == tag
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        assert response.headers["X-Request-Id"]
+        assert "Content-Type" not in response.headers
+
+    @pytest.mark.parametrize("given", ['"other"', "unquoted", '"half', "", '"x" "y"', 'W/"1.abc"'])
+    def test_what_is_not_is_sent(self, user, given):
+        response = user.get("/v1/users/me", headers={"If-None-Match": given})
+        assert response.status_code == 200
+        assert response.json()["data"]["id"] == user.uid
+
+    def test_it_does_not_hide_a_refusal(self, backend, stranger, user):
+        path = f"/v1/orders/{order(backend, user).json()['data']['id']}"
+        assert stranger.get(path, headers={"If-None-Match": "*"}).status_code == 404
+        assert backend.http.get("/v1/users/me", headers={"If-None-Match": "*"}).status_code == 401
+
+    def test_the_tag_of_the_compressed_answer_is_known_as_well(self, backend, user):
+        for _ in range(4):
+            order(backend, user)
+        plain = user.get("/v1/orders", headers={"Accept-Encoding": "identity"})
+        packed = user.get("/v1/orders", headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert packed.headers["ETag"] == f'{plain.headers["ETag"][:-1]}-gzip"'
+        assert packed.json()["data"] == plain.json()["data"]
+        for tag in (plain.headers["ETag"], packed.headers["ETag"]):
+            for encoding in ("identity", "gzip"):
+                headers = {"If-None-Match": tag, "Accept-Encoding": encoding}
+                response = user.get("/v1/orders", headers=headers)
+                assert (response.status_code, response.headers["ETag"]) == (304, tag)
+
+    def test_a_head_request_has_the_headers_and_no_body(self, user):
+        seen = user.get("/v1/users/me")
+        response = user.request("HEAD", "/v1/users/me")
+        assert response.status_code == 200
+        assert response.content == b""
+        assert response.headers["ETag"] == seen.headers["ETag"]
+        assert user.request("HEAD", "/v1/users/me", headers={"If-None-Match": "*"}).status_code == 304
+
+
+class TestIfMatch:
+    def test_the_present_version_may_be_changed(self, user):
+        tag = user.get("/v1/users/me").headers["ETag"]
+        response = user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": tag})
+        assert response.status_code == 200
+        assert response.json()["data"]["version"] == 2
+
+    def test_another_version_may_not_and_nothing_is_written(self, backend, user):
+        tag = user.get("/v1/users/me").headers["ETag"]
+        user.patch("/v1/users/me", {"displayName": "First"})
+        response = user.patch("/v1/users/me", {"displayName": "Second"}, headers={"If-Match": tag})
+        assert code(response) == (412, "PRECONDITION_FAILED")
+        assert response.headers["X-Firestore-Writes"] == "0"
+        assert backend.document(f"users/{user.uid}")["displayName"] == "First"
+
+    @pytest.mark.parametrize("given", ['"other"', 'W/"1.abc"', '"one.abc"', '""', '"99.x", "98.y"'])
+    def test_a_tag_that_cannot_be_the_present_one(self, user, given):
+        user.get("/v1/users/me")
+        response = user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": given})
+        assert code(response) == (412, "PRECONDITION_FAILED")
+
+    @pytest.mark.parametrize("given", ["1", "unquoted", '"half', "", '"x" "y"', '"x",'])
+    def test_what_is_no_tag_is_refused(self, user, given):
+        user.get("/v1/users/me")
+        response = user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": given})
+        assert code(response) == (400, "VALIDATION_FAILED")
+        assert response.json()["errors"][0]["field"] == "If-Match"
+
+    def test_a_star_is_any_version_of_what_exists(self, backend, user):
+        assert code(user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": "*"}))[0] == 412
+        assert backend.document(f"users/{user.uid}") is None
+        user.get("/v1/users/me")
+        assert user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": "*"}).status_code == 200
+
+    def test_of_changes_at_once_none_is_lost(self, user):
+        """Eight phones count in one field, four times each: read, add one, write if nobody else did."""
+        user.patch("/v1/users/me", {"displayName": "0"})
+
+        def count(_):
+            for _ in range(4):
+                while True:
+                    seen = user.get("/v1/users/me")
+                    wanted = {"displayName": str(int(seen.json()["data"]["displayName"]) + 1)}
+                    tried = user.patch("/v1/users/me", wanted, headers={"If-Match": seen.headers["ETag"]})
+                    if tried.status_code == 200:
+                        break
+                    assert tried.status_code in (412, 503), tried.text
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(count, range(8)))
+        profile = user.get("/v1/users/me").json()["data"]
+        assert profile["displayName"] == "32"
+        assert profile["version"] == 33

@@ -1,0 +1,106 @@
+"""The API in the test's own process, over the real Firestore and Auth of the running suite.
+
+For what the suite's one process cannot show: other settings, a clock that is moved, two instances, a database that
+fails now and then, and what is written to the log.
+"""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import firebase_admin
+import grpc
+import httpx
+
+from wattle import config
+from wattle.adapters.fcm import Fcm
+from wattle.adapters.firebase import _NoCredential
+from wattle.adapters.firestore import Firestore
+from wattle.adapters.firestore.client import open_channel
+from wattle.adapters.identity import Identity
+from wattle.adapters.tokens import TokenVerifier
+from wattle.api import ROUTES, create_api
+from wattle.services import Services
+
+_names = itertools.count()
+
+
+class Clock:
+    """The real time, and what it was moved by."""
+
+    def __init__(self) -> None:
+        self._moved = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._moved
+
+    def advance(self, **by) -> None:
+        self._moved += timedelta(**by)
+
+
+class Unavailable(grpc.RpcError):
+    def code(self):
+        return grpc.StatusCode.UNAVAILABLE
+
+    def details(self):
+        return "a fault of the test"
+
+
+class Faults(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Fails the calls to Firestore whose request speaks of one of `about`, a part of a path; counts all calls."""
+
+    def __init__(self) -> None:
+        self.about = ()
+        self.calls = 0
+
+    def _intercept(self, continuation, details, request):
+        self.calls += 1
+        data = request.SerializeToString()
+        if any(what.encode() in data for what in self.about):
+            raise Unavailable
+        return continuation(details, request)
+
+    intercept_unary_unary = _intercept
+    intercept_unary_stream = _intercept
+
+
+class Instance:
+    """One instance of the API: `http` talks to it, headers of a User (`user.headers`) sign in."""
+
+    def __init__(self, backend, *, clock=None, app_check=None, routes=ROUTES, **settings) -> None:
+        self.clock = clock or Clock()
+        self.faults = Faults()
+        ports = backend.suite.ports
+        auth, firestore = f"127.0.0.1:{ports.auth}", f"127.0.0.1:{ports.firestore}"
+        self.config = config.read(
+            {
+                "GCLOUD_PROJECT": backend.project_id,
+                "WEB_API_KEY": "k",
+                "SIGNING_SECRET": "the tests' own, 32 characters at least",
+                "FUNCTIONS_EMULATOR": "true",
+                "FIRESTORE_EMULATOR_HOST": firestore,
+                "FIREBASE_AUTH_EMULATOR_HOST": auth,
+                "FCM_EMULATOR_HOST": f"127.0.0.1:{ports.fcm}",
+                **settings,
+            }
+        )
+        channel, credentials = open_channel(firestore)
+        self._channel = channel
+        self._app = firebase_admin.initialize_app(
+            _NoCredential(), {"projectId": backend.project_id}, name=f"instance-{next(_names)}"
+        )
+        self.services = Services(
+            self.config,
+            firestore=Firestore(backend.project_id, grpc.intercept_channel(channel, self.faults), credentials),
+            identity=Identity(self._app, "k", auth),
+            verifier=TokenVerifier(backend.project_id, None),
+            fcm=Fcm(backend.project_id, self.config.fcm_emulator),
+            app_check=app_check,
+            clock=self.clock,
+        )
+        self.api = create_api(lambda: self.services, routes)
+        self.http = httpx.Client(transport=httpx.WSGITransport(self.api), base_url="http://api")
+
+    def close(self) -> None:
+        self.http.close()
+        self._channel.close()
+        firebase_admin.delete_app(self._app)
