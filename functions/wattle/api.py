@@ -36,7 +36,7 @@ ROUTES: Final[Sequence[Route]] = (
     Route("POST", "/v1/auth/login", accounts.login, Access.PUBLIC, limit=Limits.AUTH),
     Route("POST", "/v1/auth/refresh", accounts.refresh, Access.PUBLIC, limit=Limits.AUTH),
     Route("GET", "/v1/users/me", users.read_me),
-    Route("PATCH", "/v1/users/me", users.change_me),
+    Route("PATCH", "/v1/users/me", users.change_me, conditional=True),
     Route("GET", "/v1/users/me/notification-preferences", users.read_preferences),
     Route("PATCH", "/v1/users/me/notification-preferences", users.change_preferences),
     Route("PUT", "/v1/users/me/devices/{device_id}", devices.register),

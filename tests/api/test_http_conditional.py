@@ -138,6 +138,12 @@ class TestIfMatch:
         user.get("/v1/users/me")
         assert user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": "*"}).status_code == 200
 
+    def test_where_it_is_not_honoured_it_is_not_ignored_either(self, backend, user):
+        body = {"items": [{"productId": backend.product(), "quantity": 1}]}
+        response = user.post("/v1/orders", body, headers={"If-Match": '"1.abc"'})
+        assert code(response) == (400, "VALIDATION_FAILED")
+        assert response.json()["errors"][0]["code"] == "NOT_SUPPORTED"
+
     def test_of_changes_at_once_none_is_lost(self, user):
         """Eight phones count in one field, four times each: read, add one, write if nobody else did."""
         user.patch("/v1/users/me", {"displayName": "0"})

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from wattle.context import UNCONDITIONAL, Context
+from wattle.context import UNCONDITIONAL, Context, ExpectedVersion
+from wattle.errors import FieldError, ValidationFailed
 from wattle.http.etag import expected_version
 from wattle.http.exchange import Exchange
 from wattle.http.idempotency import idempotent_call
@@ -35,11 +36,19 @@ def read_arguments(exchange: Exchange) -> None:
     if bound.route.idempotent and exchange.caller is not None:
         key = request.headers.get("Idempotency-Key")
         idempotent = idempotent_call(key, exchange.caller.uid, f"{request.method} {request.path}", data)
-    conditional = bound.route.method == "PATCH"
     exchange.context = Context(
         exchange.request_id,
         Deadline.after(_DEADLINE),
         exchange.caller,
         idempotent,
-        expected_version(request.headers.get("If-Match")) if conditional else UNCONDITIONAL,
+        _expected(exchange),
     )
+
+
+def _expected(exchange: Exchange) -> ExpectedVersion:
+    header = exchange.request.headers.get("If-Match")
+    if header is None or exchange.route.method == "GET":
+        return UNCONDITIONAL
+    if not exchange.route.conditional:
+        raise ValidationFailed([FieldError("If-Match", "NOT_SUPPORTED", "This cannot be made conditional.")])
+    return expected_version(header)

@@ -49,7 +49,7 @@ class Envelope:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def success(self, answer: Any, request_id: str, *, tagged: bool) -> Response:
+    def success(self, answer: Any, request_id: str, *, tagged: bool = False) -> Response:
         """The response of what an endpoint returned: a Reply, a Page, or the data itself.
 
         `tagged`: with the ETag of what it represents, which is what was asked for; so is what was made (201).

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wattle.context import UNCONDITIONAL, ExpectedVersion
+from wattle.context import ExpectedVersion
 from wattle.errors import FieldError, ValidationFailed
 
 GZIP: Final = "-gzip"
@@ -45,14 +45,12 @@ def match(given: str, present: str) -> str | None:
     return next((f'"{tag}"' for tag in tags if tag.removesuffix(GZIP) == wanted), None)
 
 
-def expected_version(header: str | None) -> ExpectedVersion:
+def expected_version(header: str) -> ExpectedVersion:
     """What `If-Match` demands. A tag of another form than ours is no version, so it never matches; nor does a weak one.
 
     Raises:
         ValidationFailed: it is neither `*` nor a list of entity tags.
     """
-    if header is None:
-        return UNCONDITIONAL
     if header.strip() == "*":
         return ExpectedVersion(None)
     try:

@@ -17,6 +17,7 @@ _RETRY_AFTER_MOST: Final = 3600
 
 class UnderMaintenance(WattleError):
     code = Code.MAINTENANCE
+    retry_after = _RETRY_AFTER
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("We are working on it and are back soon.")

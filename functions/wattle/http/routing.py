@@ -69,6 +69,9 @@ class Route:
     access: Access = Access.USER
     idempotent: bool = False
     """Whether it honours Idempotency-Key."""
+    conditional: bool = False
+    """Whether it honours If-Match: its service calls `ctx.expected.demand`. Elsewhere a change with If-Match is
+    refused, because to ignore it would be to lose somebody's change."""
     limit: Limits = Limits.GENERAL
     caching: Caching = Caching.REVALIDATED
     gated: bool = True

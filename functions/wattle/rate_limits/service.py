@@ -41,6 +41,7 @@ class RateLimited(WattleError):
     """`standing` says when the next request is let through."""
 
     code = Code.RATE_LIMITED
+    retry_after = 1
 
     def __init__(self, standing: Standing) -> None:
         super().__init__(f"Too many requests. Wait {standing.reset} seconds and try again.")

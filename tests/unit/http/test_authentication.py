@@ -1,9 +1,12 @@
 """Who calls: each way in which a token can be wrong has its own code."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from tests.signing import PROJECT, CertificateEndpoint, Key
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from wattle.accounts.service import AccountService
 from wattle.adapters.identity import Account, IdentityUnavailable
@@ -11,8 +14,9 @@ from wattle.adapters.keys import KeyStore, certificates
 from wattle.adapters.tokens import TokenVerifier
 from wattle.context import Role
 from wattle.errors import WattleError
-from wattle.http.authentication import authenticate, bearer
-from wattle.http.routing import Access
+from wattle.http.authentication import authorise, bearer, identify
+from wattle.http.exchange import Exchange
+from wattle.http.routing import Access, Route
 
 
 class Accounts:
@@ -27,6 +31,16 @@ class Accounts:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+def authenticate(header, access, verifier, accounts):
+    """The caller that both steps leave behind."""
+    request = Request(EnvironBuilder(headers={} if header is None else {"Authorization": header}).get_environ())
+    exchange = Exchange(request, SimpleNamespace(verifier=verifier, accounts=accounts), None, "r")
+    exchange.bound = SimpleNamespace(route=Route("GET", "/v1/things", None, access))
+    identify(exchange)
+    authorise(exchange)
+    return exchange.caller
 
 
 @pytest.fixture(scope="module")
