@@ -14,6 +14,14 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class AccountState(StrEnum):
+    """What an account may do: the custom claim `accountState`, absent where it is active. The rules read it too."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls, from a verified ID token. `auth_time` is the moment of the sign-in, in Unix seconds."""
@@ -21,6 +29,7 @@ class Caller:
     uid: str
     role: Role | None
     auth_time: int
+    account_state: AccountState = AccountState.ACTIVE
     email: str | None = None
     email_verified: bool = False
     name: str | None = None

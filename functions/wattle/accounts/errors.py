@@ -47,6 +47,22 @@ class TokenRevoked(WattleError):
         super().__init__("This session was ended. Sign in again.")
 
 
+class AccountDeleted(WattleError):
+    """Deleted by its owner, and not purged yet or just now."""
+
+    code = Code.ACCOUNT_DELETED
+
+    def __init__(self) -> None:
+        super().__init__("This account is deleted. Signing in again within the grace period brings it back.")
+
+
+class RecentSignInRequired(WattleError):
+    code = Code.RECENT_SIGN_IN_REQUIRED
+
+    def __init__(self) -> None:
+        super().__init__("This needs a sign-in of the last five minutes. Sign in again and repeat it.")
+
+
 class TooManyAttempts(WattleError):
     code = Code.TOO_MANY_ATTEMPTS
     # Identity Toolkit names no time; its per-address lock-out starts at about a minute.

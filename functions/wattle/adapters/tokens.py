@@ -55,6 +55,7 @@ class IdToken:
     picture: str | None
     phone_number: str | None
     role: str | None
+    account_state: str | None
     sign_in_provider: str | None
 
 
@@ -141,6 +142,7 @@ class TokenVerifier:
             picture=_text(claims, "picture"),
             phone_number=_text(claims, "phone_number"),
             role=_text(claims, "role"),
+            account_state=_text(claims, "accountState"),
             sign_in_provider=_text(claims.get("firebase", {}), "sign_in_provider"),
         )
 

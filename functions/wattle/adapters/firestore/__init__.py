@@ -13,6 +13,7 @@ from wattle.adapters.firestore.errors import (
     FirestoreUnavailable,
     PreconditionFailed,
 )
+from wattle.adapters.firestore.guard import guarded
 from wattle.adapters.firestore.query import Query
 from wattle.adapters.firestore.transaction import Transaction
 from wattle.adapters.firestore.usage import Usage, track_usage
@@ -38,5 +39,6 @@ __all__ = [
     "Update",
     "Usage",
     "Write",
+    "guarded",
     "track_usage",
 ]

@@ -8,6 +8,7 @@ import google.auth.transport.grpc
 import google.auth.transport.requests
 import grpc
 
+from wattle.adapters.firestore import guard
 from wattle.adapters.firestore import messages as m
 from wattle.adapters.firestore.query import Query
 from wattle.adapters.firestore.rpc import Rpc
@@ -89,6 +90,16 @@ class Firestore:
         by_path = {document.path: document for document in found}
         return [by_path.get(path) for path in paths]
 
+    def get_later(self, path: str, deadline: Deadline) -> Callable[[], Document | None]:
+        """Send for a document and go on; calling the result waits for it. One read, beside whatever else is done."""
+        pending = self._rpc.get_later(m.GetDocumentRequest(name=f"{self._root}/{path}"), deadline)
+
+        def wait() -> Document | None:
+            found = pending()
+            return None if found is None else decode_document(found)
+
+        return wait
+
     def query(self, query: Query, deadline: Deadline) -> list[Document]:
         """What the query finds, in its order. A read for each document, at least one; one round trip."""
         request = m.RunQueryRequest(parent=self._parent(query))
@@ -105,6 +116,7 @@ class Firestore:
 
     def commit(self, writes: Sequence[Write], deadline: Deadline) -> None:
         """Apply all of the writes, or none. One round trip."""
+        guard.ask()
         request = m.CommitRequest(database=self._database, writes=[encode_write(write, self._root) for write in writes])
         self._rpc.commit(request, deadline)
 

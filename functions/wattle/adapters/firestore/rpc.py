@@ -70,6 +70,23 @@ class Rpc:
 
         return _read("GetDocument", call, deadline)
 
+    def get_later(self, request: Any, deadline: Deadline) -> Callable[[], Any | None]:
+        """Like `get`, in two parts: the call is under way when this returns; the result waits for it."""
+        bill(reads=1, round_trips=1)
+        pending = self._get.future(  # type: ignore[attr-defined]  # (a grpc.UnaryUnaryMultiCallable)
+            request, timeout=_timeout(deadline, "GetDocument"), metadata=self._metadata
+        )
+
+        def wait() -> Any | None:
+            try:
+                return pending.result()
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.NOT_FOUND:
+                    return None
+                return self.get(request, deadline)
+
+        return wait
+
     def batch_get(self, request: Any, deadline: Deadline) -> list[Any]:
         """The responses, in the server's order. Billed one read for each path, found or not."""
 

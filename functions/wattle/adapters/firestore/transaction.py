@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
+from wattle.adapters.firestore import guard
 from wattle.adapters.firestore import messages as m
 from wattle.adapters.firestore.errors import FirestoreContention, FirestoreError, FirestoreUnavailable
 from wattle.adapters.firestore.query import Query
@@ -115,6 +116,7 @@ def run_transaction(rpc: Rpc, database: str, work: Callable[[Transaction], T], d
         transaction = Transaction(rpc, database, deadline, uncertain=uncertain)
         try:
             result = work(transaction)
+            guard.ask()
         except (FirestoreContention, FirestoreUnavailable) as error:
             failure = error
             transaction.rollback()
