@@ -16,7 +16,7 @@ from pydantic_core import to_json, to_jsonable_python
 from wattle.adapters.firestore import FirestoreContention, FirestoreUnavailable
 from wattle.context import Context, IdempotentCall
 from wattle.errors import Contention, Internal, Unavailable, WattleError
-from wattle.http.authentication import bearer, verified
+from wattle.http.authentication import bearer, demanded, signed_in, verified
 from wattle.http.idempotency import idempotent_call
 from wattle.http.validation import InvalidJson, parse_body
 from wattle.kit.retry import Deadline
@@ -85,8 +85,11 @@ def _called(services: Services, request: CallableRequest[Any], work: Callable[[C
     """Run `work` for the signed-in caller; every failure becomes an HttpsError with our code."""
     request_id = uuid4().hex
     try:
-        caller = verified(bearer(request.raw_request.headers.get("Authorization")), services.verifier)
-        return work(Context(request_id, Deadline.after(_DEADLINE), caller), _object(request.data))
+        deadline = Deadline.after(_DEADLINE)
+        header = request.raw_request.headers.get("Authorization")
+        caller, check = signed_in(header, services, deadline)
+        with demanded(check):
+            return work(Context(request_id, deadline, caller), _object(request.data))
     except WattleError as error:
         raise https_error(error, request_id) from error
     except FirestoreContention as error:

@@ -44,7 +44,8 @@ class Maintenance:
 class Config:
     """What differs between environments.
 
-    `tax_rate` is in basis points (1,000 is 10 %). The `*_emulator` fields are `host:port` or None in production.
+    `tax_rate` is in basis points (1,000 is 10 %); `deletion_grace` is in days. The `*_emulator` fields are `host:port`,
+    or None in production.
     `app_check_project` is the project's number, None where App Check is off. `trusted_proxies` are those of our own in
     front of Google's front end. `rate_limit_scale` multiplies every rate limit.
     """
@@ -53,6 +54,7 @@ class Config:
     web_api_key: str
     signing_secret: str
     tax_rate: int
+    deletion_grace: int
     log_level: str
     version: str
     production: bool
@@ -174,6 +176,8 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
             at_least=_SECRET_LENGTH,
         ),
         tax_rate=reader.whole("TAX_RATE_BASIS_POINTS", 1000, low=0, high=10_000),
+        # Two days at least: the records of idempotency keys, which hold answers, are gone by then.
+        deletion_grace=reader.whole("DELETION_GRACE_DAYS", 30, low=2, high=365),
         log_level=reader.choice("LOG_LEVEL", "INFO", _LOG_LEVELS),
         version=environment.get("K_REVISION") or "local",
         production=production,

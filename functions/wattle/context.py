@@ -1,6 +1,6 @@
 """What a service knows of the call it serves, whether it came by HTTP, a callable, a trigger or a schedule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -13,6 +13,11 @@ class Role(StrEnum):
 
     ADMIN = "admin"
 
+    @classmethod
+    def of(cls, claim: object) -> "Role | None":
+        """The role of a claim; one that this version does not know gives no rights."""
+        return next((role for role in cls if role == claim), None)
+
 
 class AccountState(StrEnum):
     """What an account may do: the custom claim `accountState`, absent where it is active. The rules read it too."""
@@ -20,6 +25,11 @@ class AccountState(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     DELETED = "deleted"
+
+    @classmethod
+    def of(cls, claim: object) -> "AccountState":
+        """The state of a claim; as the rules have it, one that this version does not know is not active."""
+        return cls.ACTIVE if claim is None else next((state for state in cls if state == claim), cls.DISABLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,8 @@ class Caller:
     name: str | None = None
     picture: str | None = None
     phone_number: str | None = None
+    id_token: str = field(default="", repr=False, compare=False)
+    """The token itself, to act for the caller at Identity Toolkit."""
 
 
 @dataclass(frozen=True, slots=True)

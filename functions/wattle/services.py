@@ -2,17 +2,21 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from wattle import config as configuration
+from wattle.accounts.control import AccountControl
 from wattle.accounts.service import AccountService
+from wattle.accounts.sessions import SessionService
 from wattle.adapters.app_check import JWKS_URL, AppCheckVerifier
 from wattle.adapters.fcm import Fcm
 from wattle.adapters.firebase import open_app
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 from wattle.adapters.identity import Identity
+from wattle.adapters.identity_toolkit import IdentityToolkit
 from wattle.adapters.keys import KeyStore, certificates, jwk_set
 from wattle.adapters.tokens import CERTIFICATES_URL, TokenVerifier
 from wattle.admin.service import AuditService
@@ -25,14 +29,19 @@ from wattle.idempotency.service import IdempotencyService
 from wattle.inbox.service import InboxService
 from wattle.kit import logging as json_logs
 from wattle.kit.clock import Clock
+from wattle.kit.pace import Pace
 from wattle.orders.service import OrderService
 from wattle.push.service import PushService
 from wattle.rate_limits.service import RateLimitService
 from wattle.screens.service import ScreenService
+from wattle.users.deletion import DeletionService
 from wattle.users.service import UserService
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Seconds that what is asked with an e-mail address takes at least: two calls to Identity Toolkit stay below.
+_ANSWER_AFTER: Final = 1.5
 
 
 class Services:
@@ -57,9 +66,19 @@ class Services:
         self.rate_limits: Final = RateLimitService(
             firestore, clock, secret=config.signing_secret, scale=config.rate_limit_scale
         )
-        self.accounts: Final = AccountService(identity)
-        self.users: Final = UserService(firestore, clock)
+        self.sessions: Final = SessionService(firestore, clock)
+        control = AccountControl(firestore, identity, self.sessions)
+        self.deletion: Final = DeletionService(firestore, control, clock, timedelta(days=config.deletion_grace))
+        self.users: Final = UserService(firestore, self.deletion, clock)
         self.devices: Final = DeviceService(firestore, clock)
+        self.accounts: Final = AccountService(
+            identity,
+            verifier,
+            control=control,
+            deletion=self.deletion,
+            devices=self.devices,
+            pace=Pace(_ANSWER_AFTER if config.auth_emulator is None else 0),
+        )
         self.catalog: Final = CatalogService(firestore)
         self.audit: Final = AuditService(clock)
         self.orders: Final = OrderService(
@@ -79,11 +98,11 @@ class Services:
 def connect(config: Config, clock: Clock) -> Services:
     """The services with the real adapters, those of the emulators where the settings name them."""
     channel, credentials = open_channel(config.firestore_emulator)
-    app = open_app(config.project_id, emulated=config.auth_emulator is not None)
+    open_app(config.project_id, emulated=config.auth_emulator is not None)
     return Services(
         config,
         firestore=Firestore(config.project_id, channel, credentials),
-        identity=Identity(app, config.web_api_key, config.auth_emulator),
+        identity=Identity(IdentityToolkit(config.project_id, config.web_api_key, config.auth_emulator)),
         verifier=TokenVerifier(
             config.project_id, None if config.auth_emulator else KeyStore(CERTIFICATES_URL, certificates)
         ),

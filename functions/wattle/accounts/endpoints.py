@@ -1,19 +1,67 @@
-from wattle.accounts.schemas import Login, Refresh, Register, SessionTokens
+from wattle.accounts.schemas import (
+    ChangeAddress,
+    ChangePassword,
+    Login,
+    Refresh,
+    Register,
+    ResetPassword,
+    SessionTokens,
+    SignOut,
+)
 from wattle.context import Context
 from wattle.http.envelope import Reply
 from wattle.services import Services
 
 
-def register(services: Services, ctx: Context, body: Register) -> Reply[SessionTokens]:
-    """Make an account and sign it in. The profile is made on first use."""
-    return Reply(services.accounts.register(body), status=201)
+def register(services: Services, ctx: Context, body: Register) -> Reply[None]:
+    """Make an account. A link is mailed to the address; signing in is possible once it was followed.
+
+    The answer is the same where the address has an account: the link then sets a new password.
+    """
+    services.accounts.register(body)
+    return Reply(None, status=202)
 
 
 def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
-    """Sign in with an address and a password."""
-    return services.accounts.sign_in(body)
+    """Sign in with an address and a password. Within the grace period this brings a deleted account back."""
+    return services.accounts.sign_in(body, ctx.deadline)
 
 
 def refresh(services: Services, ctx: Context, body: Refresh) -> SessionTokens:
     """Exchange a refresh token for a new ID token."""
     return services.accounts.refresh(body)
+
+
+def logout(services: Services, ctx: Context, body: SignOut) -> Reply[None]:
+    """Sign out: forget this device, or end all sessions everywhere. The app throws its tokens away by itself."""
+    services.accounts.sign_out(ctx, body)
+    return Reply(None)
+
+
+def reset_password(services: Services, ctx: Context, body: ResetPassword) -> Reply[None]:
+    """Mail a link that sets a new password, if the address has an account; the answer is the same if it has not."""
+    services.accounts.mail_password_reset(body.email)
+    return Reply(None, status=202)
+
+
+def verify_email(services: Services, ctx: Context) -> Reply[None]:
+    """Mail a link that proves the caller's address."""
+    services.accounts.mail_verification(ctx)
+    return Reply(None, status=202)
+
+
+def change_email(services: Services, ctx: Context, body: ChangeAddress) -> Reply[None]:
+    """Mail a link to a new address; following it makes it the caller's and ends his sessions.
+
+    Needs a sign-in of the last five minutes. The answer is the same where somebody else has the address.
+    """
+    services.accounts.change_address(ctx, body)
+    return Reply(None, status=202)
+
+
+def change_password(services: Services, ctx: Context, body: ChangePassword) -> SessionTokens:
+    """Set a new password. All sessions end, on all devices; the answer is a new one.
+
+    Needs a sign-in of the last five minutes.
+    """
+    return services.accounts.change_password(ctx, body)

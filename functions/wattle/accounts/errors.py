@@ -1,20 +1,38 @@
 from wattle.errors import Code, WattleError
 
 
-class EmailExists(WattleError):
-    code = Code.EMAIL_EXISTS
+class EmailMissing(WattleError):
+    """Somebody who signs in by phone number or through another provider may have none."""
+
+    code = Code.EMAIL_MISSING
 
     def __init__(self) -> None:
-        super().__init__("There is an account with this address. Sign in, or reset the password.")
+        super().__init__("This account has no e-mail address.")
+
+
+class UserNotFound(WattleError):
+    code = Code.USER_NOT_FOUND
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
+
+
+class OwnAccount(WattleError):
+    """So that a shop does not lock itself out: another administrator has to do it."""
+
+    code = Code.OWN_ACCOUNT
+
+    def __init__(self) -> None:
+        super().__init__("Another administrator has to do this: it would take away your own rights.")
 
 
 class InvalidCredentials(WattleError):
-    """Says the same for an unknown address and for a wrong password, so that nobody can search for addresses."""
+    """Says the same for whatever is wrong, so that nobody can search for addresses."""
 
     code = Code.INVALID_CREDENTIALS
 
     def __init__(self) -> None:
-        super().__init__("The address or the password is wrong.")
+        super().__init__("The address or the password is wrong, or the address is not confirmed yet.")
 
 
 class WeakPassword(WattleError):

@@ -71,6 +71,12 @@ class RevocationList:
     def add(self, uid: str, revocation: Revocation) -> None:
         """Know a revocation of this process at once."""
         with self._lock:
+            self._add(uid, revocation)
+
+    def _add(self, uid: str, revocation: Revocation) -> None:
+        # What was read may be older than what this process did meanwhile.
+        known = self._known.get(uid)
+        if known is None or known.expires_at <= revocation.expires_at:
             self._known[uid] = revocation
 
     def renew(self) -> Callable[[], None]:
@@ -105,7 +111,8 @@ class RevocationList:
             return
         now = self._clock()
         with self._lock:
-            self._known |= {document.id: Revocation.stored(document.data) for document in found}
+            for document in found:
+                self._add(document.id, Revocation.stored(document.data))
             self._known = {uid: known for uid, known in self._known.items() if known.expires_at > now}
             if found:
                 self._read_up_to = found[-1].data["at"]

@@ -2,7 +2,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from wattle.schema import Body, Resource
+from wattle.schema import Body, PathId, Resource
 
 # RFC 5321 allows 254 characters; Identity Toolkit judges the rest.
 Email = Annotated[
@@ -28,6 +28,29 @@ class Login(Body):
 
 class Refresh(Body):
     refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+class SignOut(Body):
+    """`deviceId` is the device that the app signs out on; `everywhere` ends all sessions on all devices."""
+
+    device_id: PathId | None = None
+    everywhere: bool = False
+
+
+class ResetPassword(Body):
+    email: Email
+
+
+class ChangeAddress(Body):
+    """The new address."""
+
+    email: Email
+
+
+class ChangePassword(Body):
+    """The new password."""
+
+    password: Password
 
 
 class SessionTokens(Resource):

@@ -1,36 +1,104 @@
-"""Accounts live in Firebase Authentication; this asks it and gives its answers our codes."""
+"""Accounts live in Firebase Authentication; this asks it and gives its answers our codes.
 
+Nobody can find out here whether an address has an account: what is asked with an address (register, sign in, reset the
+password, change the address) has the same answer for one that has and for one that has not, after as many calls to
+Identity Toolkit and after at least the same time. Registering therefore gives no session: it mails a link, and signing
+in needs an address that was proven. Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email
+enumeration protection"; an app that calls it past this API can be kept from it by switching off sign-up for end users
+(Identity Platform, "Enable or disable email enumeration protection" and "Disable user sign-up").
+"""
+
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from wattle.accounts import errors
-from wattle.accounts.schemas import Login, Refresh, Register, SessionTokens
-from wattle.adapters import identity
-from wattle.context import Caller
+from wattle.accounts.claims import role_in, state_in
+from wattle.accounts.control import NOTHING, AccountControl, Change
+from wattle.accounts.schemas import ChangeAddress, ChangePassword, Login, Refresh, Register, SessionTokens, SignOut
+from wattle.adapters import identity_toolkit as toolkit
+from wattle.adapters.identity import Identity, Session
+from wattle.adapters.tokens import TokenVerifier
+from wattle.context import AccountState, Caller, Context, Role
+from wattle.devices.service import DeviceService
 from wattle.errors import FieldError, Unavailable, ValidationFailed
+from wattle.kit.pace import Pace
+from wattle.kit.retry import Deadline
+from wattle.users.deletion import DeletionService
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 
 class AccountService:
-    def __init__(self, provider: identity.Identity) -> None:
-        self._provider = provider
+    def __init__(  # noqa: PLR0913 (each is a service of its own)
+        self,
+        identity: Identity,
+        verifier: TokenVerifier,
+        *,
+        control: AccountControl,
+        deletion: DeletionService,
+        devices: DeviceService,
+        pace: Pace,
+    ) -> None:
+        self._identity = identity
+        self._verifier = verifier
+        self._control = control
+        self._deletion = deletion
+        self._devices = devices
+        self._pace = pace
 
-    def register(self, wanted: Register) -> SessionTokens:
-        """Make an account and sign it in.
+    def register(self, wanted: Register) -> None:
+        """Make an account, and mail a link that proves its address.
+
+        For an address that has an account the link sets a new password: its owner either forgot about the account, or
+        learns that somebody tried. Both are two calls to Identity Toolkit.
 
         Raises:
-            EmailExists, WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
+            WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
         """
-        return _tokens(lambda: self._provider.sign_up(wanted.email, wanted.password, wanted.display_name))
+        with self._pace.kept():
+            try:
+                session = self._identity.sign_up(wanted.email, wanted.password, wanted.display_name)
+            except toolkit.EmailExists:
+                self._mail(lambda: self._identity.mail_password_reset(wanted.email))
+            except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
+                raise _translated(error) from error
+            else:
+                self._mail(lambda: self._identity.mail_verification(session.id_token))
 
-    def sign_in(self, login: Login) -> SessionTokens:
-        """Sign in.
+    def sign_in(self, login: Login, deadline: Deadline) -> SessionTokens:
+        """Sign in. Somebody who deleted his account gets it back by this.
 
         Raises:
-            InvalidCredentials, UserDisabled, TooManyAttempts, Unavailable.
+            InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
+                can only be told of an account that exists.
+            ValidationFailed, Unavailable.
         """
-        return _tokens(lambda: self._provider.sign_in(login.email, login.password))
+        wait = self._pace.begin()
+        try:
+            return self._signed_in(login, deadline)
+        except errors.InvalidCredentials:
+            # Only refusals wait: how long a success takes says nothing that it does not say itself.
+            wait()
+            raise
+
+    def _signed_in(self, login: Login, deadline: Deadline) -> SessionTokens:
+        try:
+            session = self._identity.sign_in(login.email, login.password)
+        except (toolkit.InvalidCredentials, toolkit.AccountDisabled, toolkit.TooManyAttempts) as error:
+            raise errors.InvalidCredentials from error
+        except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
+            raise _translated(error) from error
+        token = self._verifier.verify(session.id_token)
+        if not token.email_verified:
+            raise errors.InvalidCredentials
+        if AccountState.of(token.account_state) is AccountState.DELETED:
+            self._deletion.restore(session.uid, deadline)
+            # The new token no longer says that the account is deleted.
+            session = _asked(lambda: self._identity.refresh(session.refresh_token))
+        return _tokens(session)
 
     def refresh(self, refresh: Refresh) -> SessionTokens:
         """A new ID token for a refresh token.
@@ -38,24 +106,107 @@ class AccountService:
         Raises:
             InvalidRefreshToken, UserDisabled, Unavailable.
         """
-        return _tokens(lambda: self._provider.refresh(refresh.refresh_token))
+        try:
+            return _tokens(self._identity.refresh(refresh.refresh_token))
+        except (toolkit.SessionEnded, toolkit.AccountMissing) as error:
+            raise errors.InvalidRefreshToken from error
+        except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
+            raise _translated(error) from error
 
-    def demand_session(self, caller: Caller) -> None:
-        """Ask whether the caller's sign-in still counts.
+    def sign_out(self, ctx: Context, wanted: SignOut) -> None:
+        """Forget this device; with `everywhere` forget all of them, and end every session.
+
+        Raises:
+            Unavailable.
+        """
+        uid = ctx.user.uid
+        if wanted.everywhere:
+            self._control.end_sessions(uid, lambda *_: NOTHING, ctx.deadline)
+            gone = [target.device_id for target in self._devices.targets(uid, ctx.deadline)]
+        else:
+            gone = [] if wanted.device_id is None else [wanted.device_id]
+        if gone:
+            self._devices.forget(uid, gone, ctx.deadline)
+
+    def mail_password_reset(self, email: str) -> None:
+        """Mail a link that sets a new password, to an address that has an account; the answer is the same without one.
+
+        Raises:
+            ValidationFailed, Unavailable.
+        """
+        with self._pace.kept():
+            self._mail(lambda: self._identity.mail_password_reset(email))
+
+    def mail_verification(self, ctx: Context) -> None:
+        """Mail a link that proves the caller's address.
+
+        Raises:
+            EmailMissing, TooManyAttempts, Unavailable.
+        """
+        if ctx.user.email is None:
+            raise errors.EmailMissing
+        _asked(lambda: self._identity.mail_verification(ctx.user.id_token))
+
+    def change_address(self, ctx: Context, wanted: ChangeAddress) -> None:
+        """Mail a link to the new address; following it makes it the caller's. Firebase then ends his sessions.
+
+        Raises:
+            ValidationFailed, Unavailable.
+        """
+        with self._pace.kept():
+            self._mail(lambda: self._identity.mail_address_change(ctx.user.id_token, wanted.email))
+
+    def change_password(self, ctx: Context, wanted: ChangePassword) -> SessionTokens:
+        """Set a new password, end every session, and begin a new one.
+
+        Raises:
+            EmailMissing, WeakPassword, Unavailable.
+        """
+        if ctx.user.email is None:
+            raise errors.EmailMissing
+        email, password = ctx.user.email, wanted.password
+        self._control.end_sessions(ctx.user.uid, lambda *_: Change(password=password), ctx.deadline)
+        return _tokens(_asked(lambda: self._identity.sign_in(email, password)))
+
+    def current_role(self, caller: Caller) -> Role | None:
+        """The caller's role as Identity Toolkit knows it now.
 
         Raises:
             TokenRevoked: the account is gone, or its sessions were ended after this sign-in.
-            UserDisabled, Unavailable.
+            UserDisabled, AccountDeleted, Unavailable.
         """
-        account = _translated(lambda: self._provider.account(caller.uid))
-        if account is None or caller.auth_time < account.tokens_valid_after:
+        account = _asked(lambda: self._identity.account(caller.uid))
+        if account is None:
             raise errors.TokenRevoked
         if account.disabled:
             raise errors.UserDisabled
+        if state_in(account.claims) is AccountState.DELETED:
+            raise errors.AccountDeleted
+        if caller.auth_time < account.tokens_valid_after:
+            raise errors.TokenRevoked
+        return role_in(account.claims)
+
+    @staticmethod
+    def _mail(send: Callable[[], None]) -> None:
+        """Send mail, and tell nobody whether there was somebody to send it to."""
+        try:
+            send()
+        except toolkit.InvalidEmail as error:
+            raise _translated(error) from error
+        except toolkit.IdentityError as error:
+            logger.info("no mail was sent", extra={"fields": {"reason": type(error).__name__}})
+        except toolkit.IdentityUnavailable as error:
+            raise _translated(error) from error
 
 
-def _tokens(call: Callable[[], identity.Session]) -> SessionTokens:
-    session = _translated(call)
+def _asked(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
+        raise _translated(error) from error
+
+
+def _tokens(session: Session) -> SessionTokens:
     return SessionTokens(
         uid=session.uid,
         id_token=session.id_token,
@@ -64,22 +215,21 @@ def _tokens(call: Callable[[], identity.Session]) -> SessionTokens:
     )
 
 
-def _translated(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except identity.EmailExists as error:
-        raise errors.EmailExists from error
-    except identity.InvalidCredentials as error:
-        raise errors.InvalidCredentials from error
-    except identity.WeakPassword as error:
-        raise errors.WeakPassword(str(error)) from error
-    except identity.InvalidEmail as error:
-        raise ValidationFailed([FieldError("email", "INVALID_EMAIL", "This is no e-mail address.")]) from error
-    except identity.AccountDisabled as error:
-        raise errors.UserDisabled from error
-    except identity.InvalidRefreshToken as error:
-        raise errors.InvalidRefreshToken from error
-    except identity.TooManyAttempts as error:
-        raise errors.TooManyAttempts from error
-    except identity.IdentityUnavailable as error:
-        raise Unavailable("Sign-in") from error
+def _translated(error: toolkit.IdentityError | toolkit.IdentityUnavailable) -> Exception:  # noqa: PLR0911 (one return for each)
+    match error:
+        case toolkit.WeakPassword():
+            return errors.WeakPassword(str(error))
+        case toolkit.InvalidEmail():
+            return ValidationFailed([FieldError("email", "INVALID_EMAIL", "This is no e-mail address.")])
+        case toolkit.AccountDisabled():
+            return errors.UserDisabled()
+        case toolkit.InvalidCredentials():
+            return errors.InvalidCredentials()
+        case toolkit.InvalidRefreshToken():
+            return errors.InvalidRefreshToken()
+        case toolkit.SessionEnded() | toolkit.AccountMissing():
+            return errors.TokenRevoked()
+        case toolkit.TooManyAttempts():
+            return errors.TooManyAttempts()
+        case _:
+            return Unavailable("Firebase Authentication")

@@ -6,7 +6,7 @@ token is refreshed, which is up to an hour later. So each revocation is also a d
 | who asks | how | costs |
 |---|---|---|
 | GET of a user | the list that the process keeps (see `revocation`), at most a minute old | nothing |
-| everything else of a user | `revocations/{uid}`, read beside the request's own reads, before anything is committed | one read |
+| any other method | `revocations/{uid}`, read beside the request's own reads and before any commit | one read |
 | an administrator | Identity Toolkit, which also says whether he still is one | a call of 30 to 100 ms |
 
 Accounts that are disabled past this API (in the console, or with another SDK) have no such document: they are
@@ -89,7 +89,7 @@ class SessionService:
         return second
 
     def current_in(self, transaction: Transaction, uid: str) -> Revocation | None:
-        """The user's revocation, if there is one. Reading it keeps others from changing his account at the same time."""
+        """The user's revocation, if there is one. Reading it keeps others from changing his account meanwhile."""
         found = self._revocations.get_in(transaction, uid)
         return None if found is None else Revocation.stored(found.data)
 
@@ -123,7 +123,9 @@ class _Once:
         if not self._answered:
             found = self._pending()
             try:
-                _demand(self._caller, None if found is None else Revocation.stored(found.data), returning=self._returning)
+                _demand(
+                    self._caller, None if found is None else Revocation.stored(found.data), returning=self._returning
+                )
             except WattleError as refusal:
                 self._refusal = refusal
             self._answered = True

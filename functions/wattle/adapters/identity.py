@@ -1,75 +1,25 @@
-"""Identity Toolkit: sign-up and sign-in for apps without a Firebase SDK, and the state of an account.
+"""Accounts in Firebase Authentication: sign-in for apps without a Firebase SDK, and what an administrator does to them.
 
-Source: Identity Platform, REST reference `accounts.signUp`, `accounts.signInWithPassword`, `accounts.lookup`; Firebase
-Auth REST API, "Exchange a refresh token for an ID token".
+Source: Identity Platform, REST reference: `accounts.signUp`, `signInWithPassword`, `sendOobCode`, `lookup`, `update`,
+`delete`, and their forms below `projects.accounts`; Firebase Auth REST API, "Exchange a refresh token for an ID token".
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import firebase_admin
-import requests
-from firebase_admin import auth, exceptions
+from wattle.adapters.identity_toolkit import AccountMissing, IdentityToolkit, IdentityUnavailable
 
-# Seconds to connect and to read. Identity Toolkit hashes passwords on purpose slowly; p99 is below 2 s.
-_TIMEOUT: Final = (3.0, 8.0)
-_POOL: Final = 80
-
-
-class IdentityError(Exception):
-    """Identity Toolkit refused; its class says why, the message is for the log."""
+CLAIMS_LONGEST: Final = 1000
+"""Bytes of JSON that the custom claims of an account may have (Firebase, "Control access with custom claims")."""
+LOOKUP_MOST: Final = 100
+"""Accounts that one call looks up."""
 
 
-class EmailExists(IdentityError):
-    """An account has this address."""
-
-
-class InvalidCredentials(IdentityError):
-    """No such account, or another password. Which of them is not told, and we do not tell it either."""
-
-
-class WeakPassword(IdentityError):
-    """The password policy refuses it; the message says why."""
-
-
-class InvalidEmail(IdentityError):
-    """No address that mail could be sent to."""
-
-
-class AccountDisabled(IdentityError):
-    """An administrator disabled the account."""
-
-
-class InvalidRefreshToken(IdentityError):
-    """Unknown, revoked, or of an account that is gone."""
-
-
-class TooManyAttempts(IdentityError):
-    """Identity Toolkit slows this client down."""
-
-
-class IdentityUnavailable(Exception):
-    """No answer in time, or one that makes no sense."""
-
-
-_ERRORS: Final[Mapping[str, type[IdentityError]]] = {
-    "EMAIL_EXISTS": EmailExists,
-    "EMAIL_NOT_FOUND": InvalidCredentials,
-    "INVALID_PASSWORD": InvalidCredentials,
-    "INVALID_LOGIN_CREDENTIALS": InvalidCredentials,
-    "MISSING_PASSWORD": WeakPassword,
-    "WEAK_PASSWORD": WeakPassword,
-    "PASSWORD_DOES_NOT_MEET_REQUIREMENTS": WeakPassword,
-    "INVALID_EMAIL": InvalidEmail,
-    "USER_DISABLED": AccountDisabled,
-    "USER_NOT_FOUND": InvalidRefreshToken,
-    "INVALID_REFRESH_TOKEN": InvalidRefreshToken,
-    "TOKEN_EXPIRED": InvalidRefreshToken,
-    "MISSING_REFRESH_TOKEN": InvalidRefreshToken,
-    "INVALID_GRANT_TYPE": InvalidRefreshToken,
-    "TOO_MANY_ATTEMPTS_TRY_LATER": TooManyAttempts,
-}
+class ClaimsTooLong(Exception):
+    """Together with the claims that others set, ours do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,85 +37,140 @@ class Account:
     """The state of an account. Tokens of sign-ins before `tokens_valid_after` (Unix seconds) are revoked."""
 
     uid: str
+    email: str | None
+    email_verified: bool
+    display_name: str | None
+    phone_number: str | None
+    photo_url: str | None
     disabled: bool
-    tokens_valid_after: float
+    tokens_valid_after: int
+    claims: Mapping[str, Any]
+    providers: Sequence[str]
+    created_at: datetime | None
+    last_sign_in_at: datetime | None
 
 
 class Identity:
-    """One for a process; safe to use from many threads."""
+    """One for a process; safe to use from many threads.
 
-    def __init__(self, app: firebase_admin.App, api_key: str, emulator: str | None) -> None:
-        prefix = f"http://{emulator}/" if emulator else "https://"
-        self._accounts = f"{prefix}identitytoolkit.googleapis.com/v1/accounts:"
-        self._token = f"{prefix}securetoken.googleapis.com/v1/token"
-        self._app = app
-        self._key = api_key
-        self._http = requests.Session()
-        self._http.mount(prefix, requests.adapters.HTTPAdapter(pool_maxsize=_POOL))
+    Every method raises IdentityUnavailable where there is no answer in time.
+    """
+
+    def __init__(self, toolkit: IdentityToolkit) -> None:
+        self._toolkit = toolkit
 
     def sign_up(self, email: str, password: str, display_name: str | None) -> Session:
         """Make an account and sign it in.
 
         Raises:
-            EmailExists, WeakPassword, InvalidEmail, TooManyAttempts, IdentityUnavailable.
+            EmailExists, WeakPassword, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
         if display_name:
             body["displayName"] = display_name
-        return _session(self._post(self._accounts + "signUp", json=body))
+        return _session(self._toolkit.call("signUp", body))
 
     def sign_in(self, email: str, password: str) -> Session:
         """Sign in.
 
         Raises:
-            InvalidCredentials, AccountDisabled, InvalidEmail, TooManyAttempts, IdentityUnavailable.
+            InvalidCredentials, AccountDisabled, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
-        return _session(self._post(self._accounts + "signInWithPassword", json=body))
+        return _session(self._toolkit.call("signInWithPassword", body))
 
     def refresh(self, refresh_token: str) -> Session:
         """A new ID token.
 
         Raises:
-            InvalidRefreshToken, AccountDisabled, IdentityUnavailable.
+            InvalidRefreshToken, SessionEnded, AccountMissing, AccountDisabled.
         """
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return _session(self._post(self._token, data=form), _RENEWED)
+        return _session(self._toolkit.exchange(refresh_token), _RENEWED)
 
-    def account(self, uid: str) -> Account | None:
-        """The account as it is now, None where there is none. A network call.
+    def mail_password_reset(self, email: str) -> None:
+        """Mail a link that sets a new password.
 
         Raises:
-            IdentityUnavailable.
+            InvalidCredentials: no account has this address, where the project lets Identity Toolkit say so.
+            InvalidEmail, AccountDisabled, TooManyAttempts.
         """
+        self._toolkit.call("sendOobCode", {"requestType": "PASSWORD_RESET", "email": email})
+
+    def mail_verification(self, id_token: str) -> None:
+        """Mail a link that proves the address of the token's account.
+
+        Raises:
+            SessionEnded, AccountMissing, TooManyAttempts.
+        """
+        self._toolkit.call("sendOobCode", {"requestType": "VERIFY_EMAIL", "idToken": id_token})
+
+    def mail_address_change(self, id_token: str, new_email: str) -> None:
+        """Mail a link to the new address; following it makes it the address of the token's account.
+
+        Raises:
+            EmailExists: where the project lets Identity Toolkit say so; otherwise no mail is sent.
+            InvalidEmail, SessionEnded, AccountMissing, TooManyAttempts.
+        """
+        body = {"requestType": "VERIFY_AND_CHANGE_EMAIL", "idToken": id_token, "newEmail": new_email}
+        self._toolkit.call("sendOobCode", body)
+
+    def account(self, uid: str) -> Account | None:
+        """The account as it is now, None where there is none."""
+        return self.accounts([uid]).get(uid)
+
+    def accounts(self, uids: Sequence[str]) -> dict[str, Account]:
+        """The accounts of at most 100 users, by id; those that are missing are left out. One call."""
+        return {account.uid: account for account in self._lookup({"localId": list(uids)})} if uids else {}
+
+    def account_of(self, email: str) -> Account | None:
+        """The account with this address, None where there is none."""
+        return next(iter(self._lookup({"email": [email]})), None)
+
+    def change(
+        self,
+        uid: str,
+        *,
+        claims: Mapping[str, Any] | None = None,
+        valid_since: int | None = None,
+        disabled: bool | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Change an account, all at once. `claims` replaces all custom claims; `valid_since` (Unix seconds) revokes.
+
+        Raises:
+            AccountMissing, WeakPassword, ClaimsTooLong.
+        """
+        body: dict[str, Any] = {"localId": uid}
+        if claims is not None:
+            body["customAttributes"] = _claims_text(claims)
+        if valid_since is not None:
+            body["validSince"] = str(valid_since)
+        if disabled is not None:
+            body["disableUser"] = disabled
+        if password is not None:
+            body["password"] = password
+        self._toolkit.administer("update", body)
+
+    def delete(self, uid: str) -> None:
+        """Remove an account. It is no error if it is gone."""
         try:
-            record = auth.get_user(uid, app=self._app)
-        except auth.UserNotFoundError:
-            return None
-        except exceptions.FirebaseError as error:
-            raise IdentityUnavailable(str(error)) from error
-        return Account(uid=uid, disabled=record.disabled, tokens_valid_after=record.tokens_valid_after_timestamp / 1000)
+            self._toolkit.administer("delete", {"localId": uid})
+        except AccountMissing:
+            return
 
-    def _post(self, url: str, **body: Any) -> dict[str, Any]:
+    def _lookup(self, body: Mapping[str, Any]) -> list[Account]:
         try:
-            response = self._http.post(url, params={"key": self._key}, timeout=_TIMEOUT, **body)
-            answer = response.json()
-        except (requests.RequestException, ValueError) as error:
-            # The exception's text may hold the URL with the key: its class says enough.
-            raise IdentityUnavailable(f"{url}: {type(error).__name__}") from None
-        if response.ok and isinstance(answer, dict):
-            return answer
-        text = _error_text(answer)
-        kind = _ERRORS.get(text.split(" ", 1)[0])
-        if kind is None:
-            raise IdentityUnavailable(f"{url}: {response.status_code} {text}")
-        raise kind(text.partition(" : ")[2] or text)
+            answer = self._toolkit.administer("lookup", body)
+        except AccountMissing:
+            return []
+        return [_account(user) for user in answer.get("users", ())]
 
 
-def _error_text(answer: object) -> str:
-    error = answer.get("error") if isinstance(answer, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
-    return message if isinstance(message, str) else "no error message"
+def _claims_text(claims: Mapping[str, Any]) -> str:
+    text = json.dumps(claims, separators=(",", ":"))
+    if len(text.encode()) > CLAIMS_LONGEST:
+        raise ClaimsTooLong(f"the custom claims would have {len(text.encode())} bytes of {CLAIMS_LONGEST}")
+    return text
 
 
 # The members that make a session: Identity Toolkit writes JSON in camelCase, the token endpoint follows OAuth 2.
@@ -179,3 +184,24 @@ def _session(answer: Mapping[str, Any], members: tuple[str, str, str, str] = _SI
         return Session(uid, id_token, refresh_token, int(expires_in))
     except (KeyError, ValueError) as error:
         raise IdentityUnavailable(f"the answer holds no session: {type(error).__name__}") from error
+
+
+def _account(user: Mapping[str, Any]) -> Account:
+    return Account(
+        uid=user["localId"],
+        email=user.get("email"),
+        email_verified=user.get("emailVerified") is True,
+        display_name=user.get("displayName"),
+        phone_number=user.get("phoneNumber"),
+        photo_url=user.get("photoUrl"),
+        disabled=user.get("disabled") is True,
+        tokens_valid_after=int(user.get("validSince", 0)),
+        claims=json.loads(user.get("customAttributes") or "{}"),
+        providers=[provider["providerId"] for provider in user.get("providerUserInfo", ())],
+        created_at=_moment(user.get("createdAt")),
+        last_sign_in_at=_moment(user.get("lastLoginAt")),
+    )
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,18 +1,12 @@
 """What an endpoint is called with: path, query and body as its signature asks for them, and the call's context."""
 
-from typing import Final
-
 from wattle.context import UNCONDITIONAL, Context, ExpectedVersion
 from wattle.errors import FieldError, ValidationFailed
 from wattle.http.etag import expected_version
 from wattle.http.exchange import Exchange
 from wattle.http.idempotency import idempotent_call
 from wattle.http.validation import parse_body, parse_query, read_body
-from wattle.kit.retry import Deadline
 from wattle.schema import Parameters
-
-# Well below the functions' own time-out of 60 s: a phone has given up long before.
-_DEADLINE: Final = 20.0
 
 
 def read_arguments(exchange: Exchange) -> None:
@@ -38,7 +32,7 @@ def read_arguments(exchange: Exchange) -> None:
         idempotent = idempotent_call(key, exchange.caller.uid, f"{request.method} {request.path}", data)
     exchange.context = Context(
         exchange.request_id,
-        Deadline.after(_DEADLINE),
+        exchange.deadline,
         exchange.caller,
         idempotent,
         _expected(exchange),

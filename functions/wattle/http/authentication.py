@@ -1,11 +1,23 @@
 """Who calls, from the `Authorization` header, and whether he may."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from wattle.accounts.sessions import Check
 from wattle.adapters import tokens
+from wattle.adapters.firestore import guarded
 from wattle.adapters.keys import KeysUnavailable
-from wattle.context import Caller, Role
+from wattle.context import AccountState, Caller, Role
 from wattle.errors import Code, Unavailable, WattleError
 from wattle.http.exchange import Exchange
 from wattle.http.routing import Access
+from wattle.kit.retry import Deadline
+from wattle.services import Services
+
+_READING: Final = frozenset({"GET", "HEAD"})
+# What these do is not only a commit to Firestore, so it cannot be held back at the last moment.
+_CHECKED_FIRST: Final = frozenset({Access.CHECKED_USER, Access.RECENT_USER})
 
 
 class TokenMissing(WattleError):
@@ -65,18 +77,55 @@ def authorise(exchange: Exchange) -> None:
     """What the route demands of its caller.
 
     Raises:
-        A WattleError for each way in which a token can be wrong; RoleRequired; TokenRevoked; Unavailable when nobody
-        can tell.
+        A WattleError for each way in which a token can be wrong; RoleRequired; RecentSignInRequired; where the route
+        has it checked first, what `SessionService.check` raises; Unavailable when nobody can tell.
     """
     if exchange.unidentified is not None:
         raise exchange.unidentified
     access = exchange.route.access
     if exchange.caller is None:
         return
-    if access is Access.ADMIN and exchange.caller.role is not Role.ADMIN:
-        raise RoleRequired(Role.ADMIN)
-    if access in (Access.FRESH_USER, Access.ADMIN):
-        exchange.services.accounts.demand_session(exchange.caller)
+    if access is Access.ADMIN:
+        demand_role(exchange.caller, Role.ADMIN, exchange.services)
+        return
+    if access is Access.RECENT_USER:
+        exchange.services.sessions.demand_recent(exchange.caller)
+    exchange.check = exchange.services.sessions.check(
+        exchange.caller,
+        exchange.deadline,
+        at_once=exchange.request.method not in _READING or access in _CHECKED_FIRST,
+        returning=access is Access.RETURNING_USER,
+    )
+    if access in _CHECKED_FIRST:
+        exchange.check()
+
+
+def demand_role(caller: Caller, role: Role, services: Services) -> None:
+    """Demand a role that the token names and Identity Toolkit confirms. A network call.
+
+    Raises:
+        RoleRequired, TokenRevoked, UserDisabled, AccountDeleted, Unavailable.
+    """
+    if caller.role is not role or services.accounts.current_role(caller) is not role:
+        raise RoleRequired(role)
+
+
+def signed_in(header: str | None, services: Services, deadline: Deadline) -> tuple[Caller, Check]:
+    """The caller of a callable function, and the check of his session, which is under way."""
+    caller = verified(bearer(header), services.verifier)
+    return caller, services.sessions.check(caller, deadline, at_once=True)
+
+
+@contextmanager
+def demanded(check: Check) -> Iterator[None]:
+    """Let a call be handled while its session is checked: nothing is committed, and nothing told, before that."""
+    with guarded(check):
+        try:
+            yield
+        except WattleError:
+            check()  # whose session is revoked learns only that
+            raise
+        check()
 
 
 def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
@@ -95,13 +144,15 @@ def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
         raise Unavailable("Google's certificate service") from error
     return Caller(
         uid=claims.uid,
-        role=_role(claims.role),
+        role=Role.of(claims.role),
         auth_time=claims.auth_time,
+        account_state=AccountState.of(claims.account_state),
         email=claims.email,
         email_verified=claims.email_verified,
         name=claims.name,
         picture=claims.picture,
         phone_number=claims.phone_number,
+        id_token=token,
     )
 
 
@@ -113,8 +164,3 @@ def bearer(header: str | None) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenMissing
     return token.strip()
-
-
-def _role(claim: str | None) -> Role | None:
-    # A role that this version does not know gives no rights.
-    return next((role for role in Role if role == claim), None)

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
+from wattle.accounts.sessions import Check
 from wattle.context import Caller, Context
 from wattle.errors import Code, WattleError
 from wattle.http.routing import BoundRoute, Route, Router
+from wattle.kit.retry import Deadline
 from wattle.services import Services
+
+# Well below the functions' own time-out of 60 s: a phone has given up long before.
+_DEADLINE: Final = 20.0
+
+
+def _nobody() -> None:
+    """Nobody is signed in whose session could have ended."""
 
 
 @dataclass(slots=True)
@@ -29,6 +38,9 @@ class Exchange:
     """Set by `identify`, on routes that need one."""
     unidentified: WattleError | None = None
     """Why there is no caller; `authorise` refuses the request for it, once its rate limit was counted."""
+    check: Check = _nobody
+    """Whether the caller's session counts: asked before anything is committed or told. Set by `authorise`."""
+    deadline: Deadline = field(default_factory=lambda: Deadline.after(_DEADLINE))
     context: Context | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
@@ -40,6 +52,10 @@ class Exchange:
         if self.bound is None:
             raise LookupError("no route was found yet")
         return self.bound.route
+
+    def demand_session(self) -> None:
+        """Ask `check`, whichever it is by now."""
+        self.check()
 
 
 Before = Callable[[Exchange], Response | None]

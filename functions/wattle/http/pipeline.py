@@ -11,6 +11,7 @@ from wattle.adapters.firestore import track_usage
 from wattle.errors import Code, WattleError
 from wattle.failures import told
 from wattle.http.access_log import request_fields, request_id_of, write_line
+from wattle.http.authentication import demanded
 from wattle.http.batch import NotInBatch, batched_request
 from wattle.http.envelope import Envelope
 from wattle.http.exchange import After, Before, Exchange
@@ -24,6 +25,8 @@ _REPLACING: Final = frozenset({"PATCH", "PUT"})
 # What scheme a 401 asks for (RFC 9110 section 11.6.1), where it is not a bearer token that was refused.
 _CHALLENGES: Final = {
     Code.TOKEN_MISSING: "Bearer",
+    # RFC 9470: the sign-in is older than `max_age` seconds.
+    Code.RECENT_SIGN_IN_REQUIRED: 'Bearer error="insufficient_user_authentication", max_age=300',
     Code.APP_CHECK_MISSING: "FirebaseAppCheck",
     Code.APP_CHECK_INVALID: "FirebaseAppCheck",
 }
@@ -68,7 +71,8 @@ class Pipeline:
     def _answer(self, exchange: Exchange) -> Response:
         envelope = Envelope(exchange.services.clock)
         try:
-            response = self._serve(exchange, envelope)
+            with demanded(exchange.demand_session):
+                response = self._serve(exchange, envelope)
         except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets an answer in the envelope)
             response = _failure(exchange, envelope, told(error))
         for step in self._after:

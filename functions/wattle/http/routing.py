@@ -23,8 +23,10 @@ class Access(Enum):
 
     PUBLIC = "anyone"
     USER = "a signed-in user"
-    FRESH_USER = "a signed-in user whose session was not revoked, which costs a call to Identity Toolkit"
-    ADMIN = "a user with the role admin, whose session was not revoked"
+    CHECKED_USER = "a signed-in user, whose session is checked before anything is done and not beside it"
+    RECENT_USER = "a user who signed in within the last five minutes, checked before anything is done"
+    RETURNING_USER = "a signed-in user, also one who deleted his account and signed in again, which undoes it"
+    ADMIN = "a user with the role admin, as Identity Toolkit knows him now"
 
 
 class RouteNotFound(WattleError):

@@ -1,11 +1,12 @@
 from wattle.context import Context
+from wattle.schema import PathId
 from wattle.services import Services
 from wattle.users.preferences import NotificationPreferences, PreferencesChange
-from wattle.users.schemas import Profile, ProfileChange
+from wattle.users.schemas import Deletion, Profile, ProfileChange, PublicProfile
 
 
 def read_me(services: Services, ctx: Context) -> Profile:
-    """The caller's profile, made on first use."""
+    """The caller's profile, made on first use. After a deletion and a new sign-in this brings the account back."""
     return services.users.me(ctx)
 
 
@@ -22,3 +23,16 @@ def read_preferences(services: Services, ctx: Context) -> NotificationPreference
 def change_preferences(services: Services, ctx: Context, body: PreferencesChange) -> NotificationPreferences:
     """Change what may be pushed. Quiet hours are local times in the time zone of the profile."""
     return services.users.change_preferences(ctx, body)
+
+
+def read_user(services: Services, ctx: Context, user_id: PathId) -> PublicProfile:
+    """What anybody may know of a user."""
+    return services.users.public(user_id, ctx.deadline)
+
+
+def delete_me(services: Services, ctx: Context) -> Deletion:
+    """Delete the caller's account. All sessions end; signing in again until `purgeAt` undoes it.
+
+    Needs a sign-in of the last five minutes.
+    """
+    return services.deletion.close(ctx)

@@ -19,6 +19,10 @@ class UserRepository:
         fields = ("notificationPreferences", "locale", "timezone", "deletedAt")
         return self._firestore.get_many([_path(uid) for uid in uids], deadline, fields)
 
+    def public(self, uid: str, deadline: Deadline) -> Document | None:
+        """Anybody's, but only what others may see."""
+        return self._firestore.get(_path(uid), deadline, ("displayName", "photoUrl", "deletedAt"))
+
     def get_in(self, transaction: Transaction, uid: str) -> Document | None:
         return transaction.get([_path(uid)])[0]
 

@@ -48,3 +48,18 @@ class Profile(Resource):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class PublicProfile(Resource):
+    """What others see."""
+
+    id: str
+    display_name: str | None
+    photo_url: str | None
+
+
+class Deletion(Resource):
+    """Until `purgeAt` signing in again undoes it; afterwards everything is removed, and orders are made anonymous."""
+
+    deleted_at: datetime
+    purge_at: datetime

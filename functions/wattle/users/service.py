@@ -1,35 +1,59 @@
 """A profile is made when it is first asked for, from what the sign-in said."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
+from wattle.accounts.errors import AccountDeleted, UserNotFound
 from wattle.adapters.firestore import Document, Firestore, Transaction
-from wattle.context import Caller, Context
+from wattle.context import AccountState, Caller, Context
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
+from wattle.users.deletion import DeletionService
 from wattle.users.preferences import Kind, NotificationPreferences, PreferencesChange, Recipient
+from wattle.users.profiles import new_profile
 from wattle.users.repository import UserRepository
-from wattle.users.schemas import Profile, ProfileChange
+from wattle.users.schemas import Profile, ProfileChange, PublicProfile
 
 
 class UserService:
-    def __init__(self, firestore: Firestore, clock: Clock) -> None:
+    def __init__(self, firestore: Firestore, deletion: DeletionService, clock: Clock) -> None:
         self._firestore = firestore
         self._users = UserRepository(firestore)
+        self._deletion = deletion
         self._clock = clock
 
     def me(self, ctx: Context) -> Profile:
-        """The caller's profile."""
+        """The caller's profile. Where he deleted his account and has signed in again since, this brings it back.
+
+        Raises:
+            AccountDeleted: he has not signed in since, or the purge has begun.
+        """
         uid = ctx.user.uid
         found = self._users.get(uid, ctx.deadline)
+        deleted_at = found.data["deletedAt"] if found else None
+        if deleted_at is not None and ctx.user.auth_time < deleted_at.timestamp():
+            raise AccountDeleted
+        if deleted_at is not None or ctx.user.account_state is AccountState.DELETED:
+            self._deletion.restore(uid, ctx.deadline)
+            found = self._users.get(uid, ctx.deadline)
         if found is not None:
             return Profile.stored(found.data, id=uid)
-        fresh = _new_profile(ctx.user, self._clock())
+        fresh = new_profile(ctx.user, self._clock())
         if self._users.create(uid, fresh, ctx.deadline):
             return Profile.stored(fresh, id=uid)
         return self.me(ctx)
+
+    def public(self, uid: str, deadline: Deadline) -> PublicProfile:
+        """What anybody may know of a user.
+
+        Raises:
+            UserNotFound: also for one who deleted his account.
+        """
+        found = self._users.public(uid, deadline)
+        if found is None or found.data["deletedAt"] is not None:
+            raise UserNotFound
+        return PublicProfile.stored(found.data, id=uid)
 
     def change_me(self, ctx: Context, change: ProfileChange) -> Profile:
         """Change the caller's profile; fields that were not sent stay as they are."""
@@ -83,28 +107,12 @@ class UserService:
         """Write the changes (dotted paths), into a new profile where there is none; the fields after it."""
         now = self._clock()
         if found is None:
-            fresh = _with(_new_profile(caller, now), changes)
+            fresh = _with(new_profile(caller, now), changes)
             self._users.create_in(transaction, caller.uid, fresh)
             return fresh
         update = {**changes, "updatedAt": now, "version": found.data["version"] + 1}
         self._users.update_in(transaction, caller.uid, update)
         return _with(found.data, update)
-
-
-def _new_profile(caller: Caller, now: datetime) -> dict[str, Any]:
-    return {
-        "displayName": caller.name,
-        "email": caller.email,
-        "phoneNumber": caller.phone_number,
-        "photoUrl": caller.picture,
-        "locale": None,
-        "timezone": None,
-        "notificationPreferences": NotificationPreferences().model_dump(by_alias=True),
-        "createdAt": now,
-        "updatedAt": now,
-        "deletedAt": None,
-        "version": 1,
-    }
 
 
 def _with(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

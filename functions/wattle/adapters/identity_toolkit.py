@@ -1,0 +1,152 @@
+"""Calls to Identity Toolkit, and what it refuses.
+
+Source: Identity Platform, REST reference; Firebase Auth REST API, "Common error codes".
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import google.auth
+import google.auth.exceptions
+import google.auth.transport.requests
+import requests
+
+# Seconds to connect and to read. Identity Toolkit hashes passwords on purpose slowly; p99 is below 2 s.
+_TIMEOUT: Final = (3.0, 8.0)
+_POOL: Final = 80
+_SCOPES: Final = ("https://www.googleapis.com/auth/identitytoolkit",)
+
+
+class IdentityError(Exception):
+    """Identity Toolkit refused; its class says why, the message is for the log."""
+
+
+class EmailExists(IdentityError):
+    """An account has this address."""
+
+
+class InvalidCredentials(IdentityError):
+    """No such account, or another password. Which of them is not told, and we do not tell it either."""
+
+
+class WeakPassword(IdentityError):
+    """The password policy refuses it; the message says why."""
+
+
+class InvalidEmail(IdentityError):
+    """No address that mail could be sent to."""
+
+
+class AccountDisabled(IdentityError):
+    """An administrator disabled the account."""
+
+
+class AccountMissing(IdentityError):
+    """There is no such account, or not any more."""
+
+
+class InvalidRefreshToken(IdentityError):
+    """Unknown, revoked, or of an account that is gone."""
+
+
+class SessionEnded(IdentityError):
+    """The ID token is not accepted any more for what is asked."""
+
+
+class TooManyAttempts(IdentityError):
+    """Identity Toolkit slows this client down, or has locked the account for a while."""
+
+
+class IdentityUnavailable(Exception):
+    """No answer in time, or one that makes no sense."""
+
+
+_ERRORS: Final[Mapping[str, type[IdentityError]]] = {
+    "EMAIL_EXISTS": EmailExists,
+    "EMAIL_NOT_FOUND": InvalidCredentials,
+    "INVALID_PASSWORD": InvalidCredentials,
+    "INVALID_LOGIN_CREDENTIALS": InvalidCredentials,
+    "MISSING_PASSWORD": WeakPassword,
+    "WEAK_PASSWORD": WeakPassword,
+    "PASSWORD_DOES_NOT_MEET_REQUIREMENTS": WeakPassword,
+    "INVALID_EMAIL": InvalidEmail,
+    "INVALID_NEW_EMAIL": InvalidEmail,
+    "USER_DISABLED": AccountDisabled,
+    "USER_NOT_FOUND": AccountMissing,
+    "INVALID_REFRESH_TOKEN": InvalidRefreshToken,
+    "MISSING_REFRESH_TOKEN": InvalidRefreshToken,
+    "INVALID_GRANT_TYPE": InvalidRefreshToken,
+    "TOKEN_EXPIRED": SessionEnded,
+    "INVALID_ID_TOKEN": SessionEnded,
+    "CREDENTIAL_TOO_OLD_LOGIN_AGAIN": SessionEnded,
+    "TOO_MANY_ATTEMPTS_TRY_LATER": TooManyAttempts,
+    "RESET_PASSWORD_EXCEED_LIMIT": TooManyAttempts,
+    "QUOTA_EXCEEDED": TooManyAttempts,
+}
+
+
+class IdentityToolkit:
+    """One for a process; safe to use from many threads. Each call is made once, and given up after 11 seconds."""
+
+    def __init__(self, project_id: str, api_key: str, emulator: str | None) -> None:
+        prefix = f"http://{emulator}/" if emulator else "https://"
+        self._accounts = f"{prefix}identitytoolkit.googleapis.com/v1/accounts:"
+        self._administered = f"{prefix}identitytoolkit.googleapis.com/v1/projects/{project_id}/accounts:"
+        self._token = f"{prefix}securetoken.googleapis.com/v1/token"
+        self._key = {"key": api_key}
+        self._apps = _pooled(requests.Session(), prefix)
+        self._server = _pooled(_server_session(emulated=emulator is not None), prefix)
+
+    def call(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`accounts:method`, as an app calls it.
+
+        Raises:
+            IdentityError: one of its kinds.
+            IdentityUnavailable.
+        """
+        return _answer(self._apps, self._accounts + method, params=self._key, json=dict(body))
+
+    def administer(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`projects/{project}/accounts:method`, with the rights of the server. Raises as `call` does."""
+        return _answer(self._server, self._administered + method, json=dict(body))
+
+    def exchange(self, refresh_token: str) -> dict[str, Any]:
+        """New tokens for a refresh token. Raises as `call` does."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return _answer(self._apps, self._token, params=self._key, data=form)
+
+
+def _pooled(session: requests.Session, prefix: str) -> requests.Session:
+    session.mount(prefix, requests.adapters.HTTPAdapter(pool_maxsize=_POOL))
+    return session
+
+
+def _server_session(*, emulated: bool) -> requests.Session:
+    if emulated:
+        session = requests.Session()
+        session.headers["Authorization"] = "Bearer owner"
+        return session
+    credentials, _ = google.auth.default(scopes=_SCOPES)
+    return google.auth.transport.requests.AuthorizedSession(credentials)
+
+
+def _answer(session: requests.Session, url: str, **request: Any) -> dict[str, Any]:
+    try:
+        response = session.post(url, timeout=_TIMEOUT, **request)
+        answer = response.json()
+    except (requests.RequestException, google.auth.exceptions.GoogleAuthError, ValueError) as error:
+        # The exception's text may hold the URL with the key: its class says enough.
+        raise IdentityUnavailable(f"{url}: {type(error).__name__}") from None
+    if response.ok and isinstance(answer, dict):
+        return answer
+    text = _error_text(answer)
+    kind = _ERRORS.get(text.split(" ", 1)[0])
+    if kind is None:
+        raise IdentityUnavailable(f"{url}: {response.status_code} {text}")
+    raise kind(text.partition(" : ")[2] or text)
+
+
+def _error_text(answer: object) -> str:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else "no error message"

@@ -1,0 +1,210 @@
+"""Registering, signing in and out, and changes of address and password, through the running backend."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.people import PASSWORD, People
+
+PRODUCTS = "/v1/products"
+
+
+def code(response):
+    body = response.json()
+    assert body["success"] is False
+    return response.status_code, body["code"]
+
+
+def told(response):
+    """What an answer says, without what differs between any two."""
+    body = response.json()
+    return response.status_code, {name: body.get(name) for name in ("success", "data", "code", "message", "errors")}
+
+
+@pytest.fixture(scope="module")
+def people(backend):
+    people = People(backend)
+    yield people
+    people.close()
+
+
+@pytest.fixture
+def member(people):
+    """Somebody whose address is proven."""
+    return people.verified()
+
+
+def login(backend, email, password=PASSWORD):
+    return backend.http.post("/v1/auth/login", json={"email": email, "password": password})
+
+
+class TestRegister:
+    def test_a_link_is_mailed_and_then_one_can_sign_in(self, backend, people):
+        email = people.address()
+        body = {"email": email, "password": PASSWORD, "displayName": "Mia"}
+        response = backend.http.post("/v1/auth/register", json=body)
+        assert (response.status_code, response.json()["data"]) == (202, None)
+        assert code(login(backend, email)) == (401, "INVALID_CREDENTIALS")
+        (mail,) = people.mails(email)
+        assert mail["requestType"] == "VERIFY_EMAIL"
+        people.follow(mail)
+        session = login(backend, email)
+        assert session.status_code == 200
+        headers = {"Authorization": f"Bearer {session.json()['data']['idToken']}"}
+        profile = backend.http.get("/v1/users/me", headers=headers).json()["data"]
+        assert (profile["email"], profile["displayName"]) == (email, "Mia")
+
+    def test_the_answers_do_not_tell_whether_an_address_has_an_account(self, backend, people, member):
+        free = people.address()
+        answers = [
+            backend.http.post("/v1/auth/register", json={"email": email, "password": "another horse"})
+            for email in (free, member.email)
+        ]
+        assert told(answers[0]) == told(answers[1])
+        # Neither does the second step: nobody signs in without the mail.
+        refused = [login(backend, email, "another horse") for email in (free, member.email, people.address())]
+        assert told(refused[0]) == told(refused[1]) == told(refused[2])
+        assert login(backend, member.email).status_code == 200
+
+    def test_its_owner_learns_of_a_second_try_and_can_get_in(self, backend, people, member):
+        backend.http.post("/v1/auth/register", json={"email": member.email, "password": "another horse"})
+        (mail,) = people.mails(member.email, "PASSWORD_RESET")
+        people.reset_password(mail, "a third horse")
+        assert login(backend, member.email, "a third horse").status_code == 200
+
+    @pytest.mark.parametrize("body", [{}, {"email": "x", "password": "12345678"}, {"email": "a@b.co", "password": "1"}])
+    def test_what_is_wrong_is_named(self, backend, body):
+        assert code(backend.http.post("/v1/auth/register", json=body)) == (400, "VALIDATION_FAILED")
+
+
+class TestLogin:
+    def test_wrong_unknown_disabled_and_unproven_are_one_answer(self, backend, people, member):
+        disabled, unproven = people.verified(), backend.user()
+        backend.account(disabled.uid, disableUser=True)
+        answers = [
+            login(backend, member.email, "wrong horse"),
+            login(backend, people.address()),
+            login(backend, disabled.email),
+            login(backend, unproven.email),
+        ]
+        assert {told(answer)[0] for answer in answers} == {401}
+        assert [told(answer) for answer in answers] == [told(answers[0])] * 4
+
+    def test_a_session_can_be_renewed(self, backend, member):
+        session = login(backend, member.email).json()["data"]
+        renewed = backend.http.post("/v1/auth/refresh", json={"refreshToken": session["refreshToken"]})
+        assert renewed.json()["data"]["uid"] == member.uid
+        assert code(backend.http.post("/v1/auth/refresh", json={"refreshToken": "made-up"})) == (
+            401,
+            "INVALID_REFRESH_TOKEN",
+        )
+
+
+class TestPasswordReset:
+    def test_it_mails_whom_it_concerns_and_tells_nobody_else(self, backend, people, member):
+        unknown = people.address()
+        answers = [
+            backend.http.post("/v1/auth/password-reset", json={"email": email}) for email in (member.email, unknown)
+        ]
+        assert told(answers[0]) == told(answers[1])
+        assert answers[0].status_code == 202
+        assert people.mails(unknown) == []
+        (mail,) = people.mails(member.email, "PASSWORD_RESET")
+        people.reset_password(mail, "new horse")
+        assert login(backend, member.email, "new horse").status_code == 200
+
+
+class TestLogout:
+    def test_nobody_signs_out_without_signing_in(self, backend):
+        assert code(backend.http.post("/v1/auth/logout", json={})) == (401, "TOKEN_MISSING")
+
+    def test_this_device_is_forgotten_and_the_session_goes_on(self, backend, user, stranger):
+        device = {"platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
+        user.put("/v1/users/me/devices/d1", {**device, "fid": f"one-{user.uid}"})
+        user.put("/v1/users/me/devices/d2", {**device, "fid": f"two-{user.uid}"})
+        stranger.post("/v1/auth/logout", {"deviceId": "d1"})
+        assert backend.document(f"users/{user.uid}/devices/d1")
+        assert user.post("/v1/auth/logout", {"deviceId": "d1"}).status_code == 200
+        assert user.post("/v1/auth/logout", {"deviceId": "d1"}).status_code == 200
+        assert backend.document(f"users/{user.uid}/devices/d1") is None
+        assert backend.document(f"users/{user.uid}/devices/d2")
+        assert user.get("/v1/users/me").status_code == 200
+        assert backend.document(f"revocations/{user.uid}") is None
+
+    def test_everywhere_ends_every_session_at_once(self, backend, people, member):
+        refresh = login(backend, member.email).json()["data"]["refreshToken"]
+        other = people.sign_in(member.email)
+        device = {"platform": "ios", "appVersion": "1.0.0", "locale": "en-AU", "fid": f"one-{member.uid}"}
+        other.put("/v1/users/me/devices/d1", device)
+        assert member.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
+        for ended in (member, other):
+            assert code(ended.patch("/v1/users/me", {"displayName": "Mallory"})) == (401, "TOKEN_REVOKED")
+            assert code(ended.post("/v1/orders", {"items": []})) == (401, "TOKEN_REVOKED")
+            assert code(ended.get(PRODUCTS)) == (401, "TOKEN_REVOKED")
+        assert code(backend.http.post("/v1/auth/refresh", json={"refreshToken": refresh}))[0] == 401
+        assert backend.document(f"users/{member.uid}/devices/d1") is None
+        assert (backend.document(f"users/{member.uid}") or {}).get("displayName") != "Mallory"
+        again = people.sign_in(member.email)
+        assert again.get(PRODUCTS).status_code == 200
+        assert again.patch("/v1/users/me", {"displayName": "Mia"}).status_code == 200
+
+    def test_a_new_session_that_is_made_at_once_counts(self, people, member):
+        for _ in range(3):
+            assert member.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
+            member = people.sign_in(member.email)
+            assert member.patch("/v1/users/me", {"locale": "en-AU"}).status_code == 200
+
+    def test_a_read_costs_nothing_more_and_a_write_one_read(self, user):
+        user.get("/v1/users/me")
+        assert user.get("/v1/users/me").headers["X-Firestore-Reads"] == "1"
+        assert user.patch("/v1/users/me", {"locale": "en-AU"}).headers["X-Firestore-Reads"] == "2"
+
+    def test_at_once_ten_times(self, people, member):
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(pool.map(lambda _: member.post("/v1/auth/logout", {"everywhere": True}), range(10)))
+        assert {answer.status_code for answer in answers} <= {200, 401}
+        assert code(member.get(PRODUCTS)) == (401, "TOKEN_REVOKED")
+        assert people.sign_in(member.email).get(PRODUCTS).status_code == 200
+
+
+class TestVerifyEmail:
+    def test_a_link_is_mailed(self, backend, people, user):
+        assert code(backend.http.post("/v1/auth/verify-email")) == (401, "TOKEN_MISSING")
+        assert user.post("/v1/auth/verify-email").status_code == 202
+        (mail,) = people.mails(user.email, "VERIFY_EMAIL")
+        people.follow(mail)
+        assert people.account(user.uid)["emailVerified"] is True
+        assert login(backend, user.email).status_code == 200
+
+
+class TestChangeEmail:
+    def test_the_new_address_proves_itself_first(self, backend, people, member):
+        address = people.address()
+        assert member.post("/v1/auth/email", {"email": address}).status_code == 202
+        assert people.account(member.uid)["email"] == member.email
+        (mail,) = people.mails(member.email, "VERIFY_AND_CHANGE_EMAIL")
+        people.follow(mail)
+        assert people.account(member.uid)["email"] == address
+        assert login(backend, address).status_code == 200
+        assert code(login(backend, member.email)) == (401, "INVALID_CREDENTIALS")
+
+    def test_an_address_that_somebody_has_is_not_told_from_a_free_one(self, people, member):
+        taken = people.verified()
+        answers = [member.post("/v1/auth/email", {"email": email}) for email in (taken.email, people.address())]
+        assert told(answers[0]) == told(answers[1])
+        assert answers[0].status_code == 202
+        assert people.account(member.uid)["email"] == member.email
+
+
+class TestChangePassword:
+    def test_every_session_but_the_new_one_ends(self, backend, people, member):
+        other = people.sign_in(member.email)
+        response = member.post("/v1/auth/password", {"password": "new horse"})
+        assert response.status_code == 200
+        for ended in (member, other):
+            assert code(ended.get(PRODUCTS)) == (401, "TOKEN_REVOKED")
+            assert code(ended.post("/v1/auth/password", {"password": "my horse"})) == (401, "TOKEN_REVOKED")
+        fresh = {"Authorization": f"Bearer {response.json()['data']['idToken']}"}
+        assert backend.http.get(PRODUCTS, headers=fresh).status_code == 200
+        assert backend.http.patch("/v1/users/me", headers=fresh, json={"locale": "en-AU"}).status_code == 200
+        assert login(backend, member.email, "new horse").status_code == 200
+        assert code(login(backend, member.email)) == (401, "INVALID_CREDENTIALS")
