@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import grpc
@@ -77,6 +78,24 @@ LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.Sta
 """What a client sees when a commit took effect and its answer was lost."""
 
 
+class _Call:
+    """A call that one waits for, or that is made and asked about later."""
+
+    def __init__(self, call: Callable) -> None:
+        self._call = call
+
+    def __call__(self, request, *, timeout, metadata):
+        return self._call(request, timeout=timeout, metadata=metadata)
+
+    def future(self, request, *, timeout, metadata):
+        made = Future()
+        try:
+            made.set_result(self._call(request, timeout=timeout, metadata=metadata))
+        except grpc.RpcError as error:
+            made.set_exception(error)
+        return made
+
+
 class FaultyChannel:
     """Stands in for the channel of `Firestore`. `calls` are the methods called since the last `follow`."""
 
@@ -104,7 +123,7 @@ class FaultyChannel:
                 raise Fault(failure.status)
             return answer
 
-        return call
+        return _Call(call)
 
     def unary_stream(self, method, **options):
         inner = self._channel.unary_stream(method, **options)

@@ -5,35 +5,21 @@ import uuid
 import pytest
 from tests.scripted import Answer
 
-from wattle.adapters import identity
-from wattle.adapters.identity import Identity
+from wattle.adapters import identity_toolkit as identity
+from wattle.adapters.identity import ClaimsTooLong, Identity
+from wattle.adapters.identity_toolkit import IdentityToolkit
 
 SESSION = {"localId": "u1", "idToken": "t", "refreshToken": "r", "expiresIn": "3600"}
 
 
-@pytest.fixture(scope="module")
-def app(backend):
-    import firebase_admin
-
-    from wattle.adapters.firebase import _NoCredential
-
-    with pytest.MonkeyPatch.context() as patch:
-        # The Admin SDK asks for it at each call.
-        patch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{backend.suite.ports.auth}")
-        name = f"identity-{uuid.uuid4().hex}"
-        app = firebase_admin.initialize_app(_NoCredential(), {"projectId": backend.project_id, "httpTimeout": 5}, name)
-        yield app
-        firebase_admin.delete_app(app)
+@pytest.fixture
+def accounts(backend):
+    return Identity(IdentityToolkit(backend.project_id, "k", f"127.0.0.1:{backend.suite.ports.auth}"))
 
 
 @pytest.fixture
-def accounts(app, backend):
-    return Identity(app, "k", f"127.0.0.1:{backend.suite.ports.auth}")
-
-
-@pytest.fixture
-def moody(app, scripted):
-    return Identity(app, "secret-key", scripted.host)
+def moody(scripted):
+    return Identity(IdentityToolkit("demo-wattle", "secret-key", scripted.host))
 
 
 @pytest.fixture
@@ -71,6 +57,46 @@ class TestEmulator:
         assert accounts.account(user.uid).disabled is True
         assert accounts.account("nobody") is None
 
+    def test_several_at_once_and_one_by_its_address(self, accounts, backend):
+        one, other = backend.user(), backend.user()
+        found = accounts.accounts([one.uid, "nobody", other.uid])
+        assert {uid: account.email for uid, account in found.items()} == {one.uid: one.email, other.uid: other.email}
+        assert accounts.accounts([]) == {}
+        assert accounts.account_of(one.email).uid == one.uid
+        assert accounts.account_of("nobody@example.com") is None
+
+    def test_a_change_is_one(self, accounts, backend):
+        user = backend.user()
+        accounts.change(user.uid, claims={"role": "admin"}, valid_since=2_000_000_000, disabled=True)
+        changed = accounts.account(user.uid)
+        assert (changed.claims, changed.tokens_valid_after, changed.disabled) == (
+            {"role": "admin"},
+            2_000_000_000,
+            True,
+        )
+        accounts.change(user.uid, disabled=False)
+        changed = accounts.account(user.uid)
+        assert (changed.claims, changed.tokens_valid_after, changed.disabled) == (
+            {"role": "admin"},
+            2_000_000_000,
+            False,
+        )
+        with pytest.raises(identity.AccountMissing):
+            accounts.change("nobody", disabled=True)
+
+    def test_claims_have_a_longest(self, accounts, backend):
+        user = backend.user()
+        accounts.change(user.uid, claims={"a": "x" * 992})
+        with pytest.raises(ClaimsTooLong):
+            accounts.change(user.uid, claims={"a": "x" * 993})
+        assert accounts.account(user.uid).claims == {"a": "x" * 992}
+
+    def test_an_account_is_removed_once(self, accounts, backend):
+        user = backend.user()
+        accounts.delete(user.uid)
+        accounts.delete(user.uid)
+        assert accounts.account(user.uid) is None
+
     def test_a_disabled_account_signs_in_no_more(self, accounts, backend):
         user = backend.user()
         backend.account(user.uid, disableUser=True)
@@ -90,7 +116,9 @@ class TestAnswers:
             ("PASSWORD_DOES_NOT_MEET_REQUIREMENTS : Missing [upper]", identity.WeakPassword),
             ("INVALID_EMAIL", identity.InvalidEmail),
             ("USER_DISABLED", identity.AccountDisabled),
-            ("TOKEN_EXPIRED", identity.InvalidRefreshToken),
+            ("TOKEN_EXPIRED", identity.SessionEnded),
+            ("CREDENTIAL_TOO_OLD_LOGIN_AGAIN", identity.SessionEnded),
+            ("USER_NOT_FOUND", identity.AccountMissing),
             ("TOO_MANY_ATTEMPTS_TRY_LATER : Access to this account has been disabled", identity.TooManyAttempts),
         ],
     )

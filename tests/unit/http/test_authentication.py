@@ -1,6 +1,7 @@
 """Who calls: each way in which a token can be wrong has its own code."""
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,22 +9,39 @@ from tests.signing import PROJECT, CertificateEndpoint, Key
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+from wattle.accounts.errors import RecentSignInRequired, TokenRevoked
 from wattle.accounts.service import AccountService
-from wattle.adapters.identity import Account, IdentityUnavailable
+from wattle.adapters.identity import Account
+from wattle.adapters.identity_toolkit import IdentityUnavailable
 from wattle.adapters.keys import KeyStore, certificates
 from wattle.adapters.tokens import TokenVerifier
 from wattle.context import Role
 from wattle.errors import WattleError
-from wattle.http.authentication import authorise, bearer, identify
+from wattle.http.authentication import authorise, bearer, demanded, identify
 from wattle.http.exchange import Exchange
 from wattle.http.routing import Access, Route
+
+ADMINISTRATOR = Account(
+    uid="alice",
+    email=None,
+    email_verified=False,
+    display_name=None,
+    phone_number=None,
+    photo_url=None,
+    disabled=False,
+    tokens_valid_after=0,
+    claims={"role": "admin"},
+    providers=(),
+    created_at=None,
+    last_sign_in_at=None,
+)
 
 
 class Accounts:
     """Identity Toolkit's answers about accounts, in place of the network."""
 
     def __init__(self) -> None:
-        self.answer: Account | Exception | None = Account("alice", disabled=False, tokens_valid_after=0)
+        self.answer: Account | Exception | None = ADMINISTRATOR
         self.asked = 0
 
     def account(self, uid):
@@ -33,14 +51,40 @@ class Accounts:
         return self.answer
 
 
-def authenticate(header, access, verifier, accounts):
+def authenticate(header, access, services, method="GET"):
     """The caller that both steps leave behind."""
-    request = Request(EnvironBuilder(headers={} if header is None else {"Authorization": header}).get_environ())
-    exchange = Exchange(request, SimpleNamespace(verifier=verifier, accounts=accounts), None, "r")
-    exchange.bound = SimpleNamespace(route=Route("GET", "/v1/things", None, access))
+    headers = {} if header is None else {"Authorization": header}
+    request = Request(EnvironBuilder(method=method, headers=headers).get_environ())
+    exchange = Exchange(request, services, None, "r")
+    exchange.bound = SimpleNamespace(route=Route(method, "/v1/things", None, access))
     identify(exchange)
     authorise(exchange)
     return exchange.caller
+
+
+class Sessions:
+    """Stands in for the sessions, which tests of their own try with a database; it notes how it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = []
+        self.revoked = False
+        self.recent = True
+
+    def check(self, caller, deadline, *, at_once, returning):
+        self.asked.append("at once" if at_once else "by the list")
+        if returning:
+            self.asked.append("returning")
+
+        def demand():
+            self.asked.append("demanded")
+            if self.revoked:
+                raise TokenRevoked
+
+        return demand
+
+    def demand_recent(self, caller):
+        if not self.recent:
+            raise RecentSignInRequired
 
 
 @pytest.fixture(scope="module")
@@ -61,18 +105,29 @@ def accounts():
 
 
 @pytest.fixture
-def call(verifier, accounts):
-    def call(header, access=Access.USER):
-        return authenticate(header, access, verifier, AccountService(accounts))
+def sessions():
+    return Sessions()
+
+
+@pytest.fixture
+def services(verifier, accounts, sessions):
+    service = AccountService(accounts, verifier, control=None, deletion=None, devices=None, pace=None)
+    return SimpleNamespace(verifier=verifier, accounts=service, sessions=sessions)
+
+
+@pytest.fixture
+def call(services):
+    def call(header, access=Access.USER, method="GET"):
+        return authenticate(header, access, services, method)
 
     return call
 
 
 @pytest.fixture
 def refused(call):
-    def refused(header, access=Access.USER):
+    def refused(header, access=Access.USER, method="GET"):
         with pytest.raises(WattleError) as caught:
-            call(header, access)
+            call(header, access, method)
         return caught.value.code.name
 
     return refused
@@ -96,12 +151,12 @@ def test_each_fault_of_a_token_has_its_code(refused, key):
     assert refused(f"Bearer {Key('k1').token()}") == "TOKEN_INVALID"
 
 
-def test_nobody_can_tell(accounts, key):
+def test_nobody_can_tell(services, key):
     endpoint = CertificateEndpoint(key)
     endpoint.answer.status = 500
-    verifier = TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates))
+    services.verifier = TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates))
     with pytest.raises(WattleError) as caught:
-        authenticate(f"Bearer {key.token()}", Access.USER, verifier, AccountService(accounts))
+        authenticate(f"Bearer {key.token()}", Access.USER, services)
     endpoint.close()
     assert (caught.value.code.name, caught.value.retry_after) == ("UNAVAILABLE", 2)
 
@@ -115,6 +170,55 @@ def test_a_users_route_asks_nobody(call, accounts, key):
     assert accounts.asked == 0
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_write_asks_now_and_a_read_the_list(call, sessions, key, method):
+    call(f"Bearer {key.token()}", method=method)
+    call(f"Bearer {key.token()}", method="GET")
+    assert sessions.asked == ["at once", "by the list"]
+
+
+@pytest.mark.parametrize("access", [Access.CHECKED_USER, Access.RECENT_USER])
+def test_what_is_no_mere_commit_waits_for_the_answer(refused, sessions, key, access):
+    sessions.revoked = True
+    assert refused(f"Bearer {key.token()}", access) == "TOKEN_REVOKED"
+    assert sessions.asked == ["at once", "demanded"]
+
+
+def test_a_recent_sign_in_is_demanded_first(refused, sessions, key):
+    sessions.recent = False
+    assert refused(f"Bearer {key.token()}", Access.RECENT_USER) == "RECENT_SIGN_IN_REQUIRED"
+    assert sessions.asked == []
+
+
+def test_who_undoes_a_deletion_says_so(call, sessions, key):
+    call(f"Bearer {key.token()}", Access.RETURNING_USER)
+    assert sessions.asked == ["by the list", "returning"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "state"), [(None, "active"), ("deleted", "deleted"), ("new", "disabled"), (3, "active")]
+)
+def test_a_state_that_is_not_known_is_not_active(call, key, claim, state):
+    assert call(f"Bearer {key.token(accountState=claim)}").account_state == state
+
+
+class TestDemanded:
+    def refuse(self):
+        raise TokenRevoked
+
+    def test_the_answer_is_held_back(self):
+        with pytest.raises(TokenRevoked), demanded(self.refuse):
+            """Nothing is written."""
+
+    def test_so_is_any_other_refusal(self):
+        with pytest.raises(TokenRevoked), demanded(self.refuse):
+            raise RecentSignInRequired
+
+    def test_a_defect_stays_one(self):
+        with pytest.raises(ZeroDivisionError), demanded(self.refuse):
+            1 / 0  # noqa: B018 (stands for any)
+
+
 @pytest.mark.parametrize(("claim", "role"), [("admin", Role.ADMIN), ("root", None), (None, None), (["admin"], None)])
 def test_a_role_that_is_not_known_gives_no_rights(call, key, claim, role):
     assert call(f"Bearer {key.token(role=claim)}").role is role
@@ -125,27 +229,31 @@ def test_an_administrators_route_asks_for_the_role_first(refused, accounts, key)
     assert accounts.asked == 0
 
 
-@pytest.mark.parametrize("access", [Access.FRESH_USER, Access.ADMIN])
-class TestSessions:
+class TestAdministrators:
     @pytest.fixture
     def header(self, key):
         return f"Bearer {key.token(role='admin')}"
 
-    def test_one_that_holds(self, call, header, access):
-        assert call(header, access).uid == "alice"
+    def test_one_who_is(self, call, header):
+        assert call(header, Access.ADMIN).uid == "alice"
 
-    def test_one_that_was_ended(self, refused, accounts, header, access):
-        accounts.answer = Account("alice", disabled=False, tokens_valid_after=time.time() + 1)
-        assert refused(header, access) == "TOKEN_REVOKED"
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({"tokens_valid_after": 2**40}, "TOKEN_REVOKED"),
+            ({"disabled": True}, "USER_DISABLED"),
+            ({"claims": {"role": "admin", "accountState": "deleted"}}, "ACCOUNT_DELETED"),
+            ({"claims": {}}, "ROLE_REQUIRED"),
+        ],
+    )
+    def test_what_identity_toolkit_says_now_counts(self, refused, accounts, header, changes, code):
+        accounts.answer = replace(ADMINISTRATOR, **changes)
+        assert refused(header, Access.ADMIN) == code
 
-    def test_one_of_an_account_that_is_gone(self, refused, accounts, header, access):
+    def test_one_who_is_gone(self, refused, accounts, header):
         accounts.answer = None
-        assert refused(header, access) == "TOKEN_REVOKED"
+        assert refused(header, Access.ADMIN) == "TOKEN_REVOKED"
 
-    def test_one_of_a_disabled_account(self, refused, accounts, header, access):
-        accounts.answer = Account("alice", disabled=True, tokens_valid_after=0)
-        assert refused(header, access) == "USER_DISABLED"
-
-    def test_nobody_can_tell(self, refused, accounts, header, access):
+    def test_nobody_can_tell(self, refused, accounts, header):
         accounts.answer = IdentityUnavailable("away")
-        assert refused(header, access) == "UNAVAILABLE"
+        assert refused(header, Access.ADMIN) == "UNAVAILABLE"
