@@ -48,6 +48,7 @@ class TestTags:
         assert made.headers["Cache-Control"] == "no-store"
 
     def test_what_is_not_to_be_kept_has_none(self, backend, user):
+        backend.account(user.uid, emailVerified=True)
         sign_in = backend.http.post("/v1/auth/login", json={"email": user.email, "password": "correct horse"})
         assert sign_in.status_code == 200
         for response in (sign_in, backend.http.get("/health"), user.get("/v1/orders/nosuch")):
