@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format manifest lock clean
+.PHONY: help setup dev test test-google lint format manifest catalogues lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools manifest --check
 	@$(BIN)/firesuite rules lint
+	@$(BIN)/python -m tools catalogues --check
 
 format: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format --quiet .
@@ -35,6 +36,9 @@ format: setup ## format, and mend what the linter can
 
 manifest: setup ## write functions/functions.yaml from functions/main.py
 	@$(BIN)/python -m tools manifest
+
+catalogues: setup ## bring the translations of push messages up to date with the source, and compile them
+	@$(BIN)/python -m tools catalogues
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header --annotation-style=line \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe

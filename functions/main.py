@@ -51,6 +51,37 @@ def onOrderWritten(event: firestore_fn.Event[Any]) -> None:  # noqa: N802 (in st
     triggers.order_written(_process.services(), event)
 
 
+@triggers.retried
+@_process.connected
+@firestore_fn.on_document_written(
+    **_RUNTIME, document="users/{uid}/devices/{deviceId}", timeout_sec=60, max_instances=20
+)
+def onDeviceWritten(event: firestore_fn.Event[Any]) -> None:  # noqa: N802 (in style with the callables)
+    triggers.device_written(_process.services(), event)
+
+
+@triggers.retried
+@_process.connected
+@firestore_fn.on_document_written(**_RUNTIME, document="users/{uid}", timeout_sec=60, max_instances=20)
+def onUserWritten(event: firestore_fn.Event[Any]) -> None:  # noqa: N802 (in style with the callables)
+    triggers.user_written(_process.services(), event)
+
+
+@triggers.retried
+@_process.connected
+@firestore_fn.on_document_written(
+    **_RUNTIME, document="users/{uid}/notifications/{notificationId}", timeout_sec=60, max_instances=20
+)
+def onNotificationWritten(event: firestore_fn.Event[Any]) -> None:  # noqa: N802 (in style with the callables)
+    triggers.notification_written(_process.services(), event)
+
+
+@_process.connected
+@scheduler_fn.on_schedule(**_RUNTIME, schedule="every 5 minutes", timeout_sec=300, max_instances=1)
+def sweepPushes(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: N802, ARG001 (in style with the callables; the time does not matter)
+    tasks.sweep(_process.services())
+
+
 @_process.connected
 @scheduler_fn.on_schedule(
     **_RUNTIME,

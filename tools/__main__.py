@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("manifest"))
 
+    command = commands.add_parser("catalogues", help="bring the message catalogues up to date, and compile them")
+    command.add_argument("--check", action="store_true", help="only compare")
+    command.set_defaults(run=_of("catalogues"))
+
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from wattle.kit import versions
+from wattle.users.preferences import Kind
 
 REGION: Final = "australia-southeast1"
 """Sydney. Every function and the database live here."""
@@ -55,6 +56,7 @@ class Config:
     signing_secret: str
     tax_rate: int
     deletion_grace: int
+    quiet_hours_exempt: frozenset[Kind]
     log_level: str
     version: str
     production: bool
@@ -136,6 +138,15 @@ class _Reader:
                 f"{name} is {raw!r}: it must be a number, from the Firebase console's project settings"
             )
         return raw or None
+    def kinds(self, name: str) -> frozenset[Kind]:
+        given = [part.strip() for part in self._environment.get(name, "").split(",") if part.strip()]
+        known = [kind.value for kind in Kind]
+        unknown = [part for part in given if part not in known]
+        if unknown:
+            self.problems.append(
+                f"{name} names {', '.join(unknown)}: it must be a list of {', '.join(known)}, or empty"
+            )
+        return frozenset(Kind(part) for part in given if part in known)
 
     def project_id(self) -> str:
         for name in ("GCLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT"):
@@ -178,6 +189,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         tax_rate=reader.whole("TAX_RATE_BASIS_POINTS", 1000, low=0, high=10_000),
         # Two days at least: the records of idempotency keys, which hold answers, are gone by then.
         deletion_grace=reader.whole("DELETION_GRACE_DAYS", 30, low=2, high=365),
+        quiet_hours_exempt=reader.kinds("QUIET_HOURS_EXEMPT"),
         log_level=reader.choice("LOG_LEVEL", "INFO", _LOG_LEVELS),
         version=environment.get("K_REVISION") or "local",
         production=production,

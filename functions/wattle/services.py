@@ -1,6 +1,7 @@
 """Every service, wired once for a process and shared by its threads."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -23,6 +24,7 @@ from wattle.admin.service import AuditService
 from wattle.catalog.service import CatalogService
 from wattle.config import Config
 from wattle.devices.service import DeviceService
+from wattle.devices.subscriptions import SubscriptionService
 from wattle.health.service import HealthService
 from wattle.http.pagination import CursorSigner
 from wattle.idempotency.service import IdempotencyService
@@ -31,6 +33,8 @@ from wattle.kit import logging as json_logs
 from wattle.kit.clock import Clock
 from wattle.kit.pace import Pace
 from wattle.orders.service import OrderService
+from wattle.push.ledger import Ledger
+from wattle.push.sender import Sender
 from wattle.push.service import PushService
 from wattle.rate_limits.service import RateLimitService
 from wattle.screens.service import ScreenService
@@ -57,6 +61,7 @@ class Services:
         fcm: Fcm,
         app_check: AppCheckVerifier | None,
         clock: Clock,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.config: Final = config
         self.clock: Final = clock
@@ -70,7 +75,8 @@ class Services:
         control = AccountControl(firestore, identity, self.sessions)
         self.deletion: Final = DeletionService(firestore, control, clock, timedelta(days=config.deletion_grace))
         self.users: Final = UserService(firestore, self.deletion, clock)
-        self.devices: Final = DeviceService(firestore, clock)
+        self.devices: Final = DeviceService(firestore, self.users, clock)
+        self.subscriptions: Final = SubscriptionService(fcm, self.devices, self.users)
         self.accounts: Final = AccountService(
             identity,
             verifier,
@@ -91,7 +97,15 @@ class Services:
         )
         self.inbox: Final = InboxService(firestore, clock)
         self.screens: Final = ScreenService(self.users, self.orders, self.inbox)
-        self.push: Final = PushService(fcm, self.devices, self.inbox, self.users)
+        self.push: Final = PushService(
+            Sender(fcm, pause),
+            Ledger(firestore, self.inbox, clock),
+            devices=self.devices,
+            inbox=self.inbox,
+            users=self.users,
+            clock=clock,
+            exempt=config.quiet_hours_exempt,
+        )
         self.health: Final = HealthService(firestore, config.version)
 
 

@@ -15,3 +15,9 @@ def prune(services: Services) -> None:
     """Remove devices that have not been seen for 270 days. What the time does not allow is left for tomorrow."""
     pruned = services.devices.prune(Deadline.after(_DEADLINE))
     logger.info("pruned stale devices", extra={"fields": {"devices": pruned}})
+
+
+def sweep(services: Services) -> None:
+    """Send what waited for the end of quiet hours."""
+    released = services.push.release_due(Deadline.after(_DEADLINE), cancelled=lambda _id: False)
+    logger.info("released", extra={"fields": {"messages": released}})

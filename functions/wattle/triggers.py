@@ -35,5 +35,31 @@ def order_written(services: Services, event: Event[Change[Any]]) -> None:
     logger.info("told", extra={"fields": {"event": event.id, "notification": message.id}})
 
 
+def device_written(services: Services, event: Event[Change[Any]]) -> None:
+    """Have FCM's topic subscriptions follow a device, and give up the installation of one that was removed."""
+    before, after = _data(event.data.before), _data(event.data.after)
+    deadline = Deadline.after(_DEADLINE)
+    if before is not None and after is None:
+        services.devices.release(event.params["uid"], event.params["deviceId"], before["installation"], deadline)
+    services.subscriptions.device_changed(before, after, deadline)
+
+
+def user_written(services: Services, event: Event[Change[Any]]) -> None:
+    """Have FCM's topic subscriptions follow what a person wants pushed, and end with his profile."""
+    before, after = _data(event.data.before), _data(event.data.after)
+    if _wishes(before) != _wishes(after):
+        services.subscriptions.preferences_changed(event.params["uid"], Deadline.after(_DEADLINE))
+
+
+def notification_written(services: Services, event: Event[Change[Any]]) -> None:
+    """Keep the number of unread messages right where an app marks one as read itself, or the TTL policy removes one."""
+    before, after = _data(event.data.before), _data(event.data.after)
+    services.inbox.changed(event.params["uid"], before, after, Deadline.after(_DEADLINE))
+
+
+def _wishes(user: dict[str, Any] | None) -> Any:
+    return user and (user["notificationPreferences"], user["deletedAt"])
+
+
 def _data(snapshot: Any) -> dict[str, Any] | None:
     return None if snapshot is None else snapshot.to_dict()

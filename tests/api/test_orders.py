@@ -270,7 +270,7 @@ class TestStatus:
         for name in ("one", "two"):
             (message,) = eventually(lambda name=name: backend.pushes(f"{name}-{user.uid}"))
             assert message["data"]["notificationId"] == entry["id"]
-            assert message["android"]["notification"]["tag"] == entry["id"]
+            assert message["apns"]["headers"]["apns-collapse-id"] == entry["id"]
             path = f"users/{user.uid}/notifications/{entry['id']}/deliveries/{name}"
             eventually(lambda path=path: backend.document(path)["state"] == "sent")
 

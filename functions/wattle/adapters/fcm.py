@@ -1,32 +1,49 @@
 """Firebase Cloud Messaging, HTTP v1.
 
-Messages are built, checked and encoded by firebase_admin; they are sent over a session of our own, because the SDK has
-no setting for the host, starts a thread for each message, and sleeps by itself through FCM's Retry-After.
+Messages are built, checked and encoded by firebase_admin (`fcm_message`); they are sent over a session of our own,
+because the SDK has no setting for the host, starts a thread for each message, and sleeps by itself through FCM's
+Retry-After.
 
-Source: FCM REST reference, `projects.messages.send`, `ErrorCode`.
+Sources: FCM REST reference, `projects.messages.send`, `projects.registrations.topicSubscriptions`, `ErrorCode`.
 """
 
-import json
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
+from urllib.parse import quote
 
 import google.auth
 import google.auth.transport.requests
 import requests
-from firebase_admin import messaging
+
+from wattle.adapters.fcm_message import Condition, Push, Target, TooLarge, Topic, check_size, encode
+
+__all__ = [
+    "CHUNK",
+    "Condition",
+    "Fcm",
+    "FcmCode",
+    "Push",
+    "Refused",
+    "Sent",
+    "Target",
+    "TooLarge",
+    "Topic",
+    "check_size",
+]
+
+CHUNK: Final = 100
+"""Messages that are sent in one call of `Fcm.send` at most: what waits for FCM stays small."""
 
 _SCOPES: Final = ("https://www.googleapis.com/auth/firebase.messaging",)
 _TIMEOUT: Final = (3.0, 10.0)
 # Connections to FCM at once: Google's advice is HTTP connections that are kept and few; send_each opens up to 100.
 _PARALLEL: Final = 20
-
-# We send to legacy tokens on purpose, for apps that do not register by installation id yet.
-warnings.filterwarnings("ignore", message=r"Message\.token is deprecated", category=DeprecationWarning)
+_JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
+# What FCM blames when the target is malformed; any other field is the message's own (FCM, "FCM error codes").
+_TARGET_FIELDS: Final = frozenset({"message.fid", "message.token"})
 
 
 class FcmCode(Enum):
@@ -43,31 +60,6 @@ class FcmCode(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A device: its Firebase Installation ID, or the registration token of an app that has none."""
-
-    value: str
-    legacy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """A message to one device.
-
-    `collapse_id` makes a later copy replace an earlier one on the screen: Android's tag, APNs' collapse id. (FCM's own
-    collapse key only concerns phones that are off, and FCM keeps four of them a phone: with one for each notification
-    the fifth would be lost.) `time_to_live` is how long FCM keeps it for a phone that is off.
-    """
-
-    target: Target
-    title: str
-    body: str
-    data: Mapping[str, str]
-    collapse_id: str
-    time_to_live: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class Sent:
     """FCM accepted the message under this name."""
 
@@ -76,11 +68,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """FCM did not accept the message. `retry_after` is in seconds, where FCM said so."""
+    """FCM did not accept the message, or did not say so in time (UNAVAILABLE): then it may have accepted it.
+
+    `retry_after` is in seconds, where FCM said so. `on_target`: an INVALID_ARGUMENT is the target's fault.
+    """
 
     code: FcmCode
     message: str
-    retry_after: int | None
+    retry_after: int | None = None
+    on_target: bool = False
 
 
 class Fcm:
@@ -88,32 +84,47 @@ class Fcm:
 
     def __init__(self, project_id: str, emulator: str | None) -> None:
         base = f"http://{emulator}" if emulator else "https://fcm.googleapis.com"
-        self._url = f"{base}/v1/projects/{project_id}/messages:send"
+        self._project = f"{base}/v1/projects/{project_id}"
         self._http = _session(emulated=emulator is not None)
         self._http.mount(base, requests.adapters.HTTPAdapter(pool_maxsize=_PARALLEL))
 
     def send(self, pushes: Sequence[Push]) -> list[Sent | Refused]:
-        """Send each message and say what became of it, in the same order. Never raises for a message that fails."""
-        if not pushes:
-            return []
+        """Send each message and say what became of it, in the same order. Never raises for a message that fails.
+
+        Raises:
+            ValueError: more than 100 messages.
+        """
+        if len(pushes) > CHUNK:
+            raise ValueError(f"at most {CHUNK} messages at once")
+        if len(pushes) <= 1:
+            return [self._send(push) for push in pushes]
         with ThreadPoolExecutor(max_workers=min(_PARALLEL, len(pushes))) as pool:
             return list(pool.map(self._send, pushes))
 
-    def _send(self, push: Push) -> Sent | Refused:
+    def set_subscribed(self, target: Target, topic: str, *, subscribed: bool) -> Refused | None:
+        """Subscribe a device to a topic, or end its subscription; None where that is so now. Safe to repeat."""
+        url = f"{self._project}/registrations/{quote(target.value, safe='')}/topicSubscriptions"
         try:
-            response = self._http.post(self._url, data=_encode(push), headers=_JSON, timeout=_TIMEOUT)
+            if subscribed:
+                response = self._http.post(url, params={"topic_name": topic}, json={}, timeout=_TIMEOUT)
+            else:
+                response = self._http.delete(f"{url}/{topic}", params={"allow_missing": "true"}, timeout=_TIMEOUT)
         except requests.RequestException as error:
-            return Refused(FcmCode.UNAVAILABLE, type(error).__name__, None)
+            return Refused(FcmCode.UNAVAILABLE, type(error).__name__)
+        if response.ok or (subscribed and response.status_code == 409):
+            return None
+        return _refusal(response, _json(response))
+
+    def _send(self, push: Push) -> Sent | Refused:
+        url = f"{self._project}/messages:send"
         try:
-            answer = response.json()
-        except ValueError:
-            answer = None
+            response = self._http.post(url, data=encode(push), headers=_JSON, timeout=_TIMEOUT)
+        except requests.RequestException as error:
+            return Refused(FcmCode.UNAVAILABLE, type(error).__name__)
+        answer = _json(response)
         if response.ok and isinstance(answer, dict) and isinstance(answer.get("name"), str):
             return Sent(answer["name"])
         return _refusal(response, answer)
-
-
-_JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 
 
 def _session(*, emulated: bool) -> requests.Session:
@@ -125,38 +136,28 @@ def _session(*, emulated: bool) -> requests.Session:
     return google.auth.transport.requests.AuthorizedSession(credentials)
 
 
-def _encode(push: Push) -> bytes:
-    collapse = push.collapse_id
-    message = messaging.Message(
-        **{"token" if push.target.legacy else "fid": push.target.value},
-        notification=messaging.Notification(title=push.title, body=push.body),
-        data=dict(push.data),
-        android=messaging.AndroidConfig(
-            priority="high",
-            ttl=push.time_to_live,
-            notification=messaging.AndroidNotification(tag=collapse),
-        ),
-        apns=messaging.APNSConfig(
-            # APNs cuts a collapse id that is longer than 64 bytes.
-            headers={"apns-collapse-id": collapse[:64], "apns-priority": "10"},
-            payload=messaging.APNSPayload(aps=messaging.Aps(sound="default")),
-        ),
-    )
-    # str() of a Message is its JSON, made by the SDK's encoder, which also validates it.
-    return f'{{"message":{message}}}'.encode()
+def _json(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _refusal(response: requests.Response, answer: Any) -> Refused:
     error = answer.get("error") if isinstance(answer, dict) else None
     error = error if isinstance(error, dict) else {}
-    details = error.get("details")
-    codes = [d["errorCode"] for d in details or () if isinstance(d, dict) and isinstance(d.get("errorCode"), str)]
+    details = [detail for detail in error.get("details") or () if isinstance(detail, dict)]
     # FCM's own code stands in the details; google.rpc's status is what is left for errors before FCM looked.
+    codes = [detail["errorCode"] for detail in details if isinstance(detail.get("errorCode"), str)]
     name = codes[0] if codes else error.get("status")
+    if name == "NOT_FOUND":
+        name = FcmCode.UNREGISTERED.value
     code = FcmCode(name) if name in FcmCode.__members__ else FcmCode.UNKNOWN
+    violations = [violation for detail in details for violation in detail.get("fieldViolations") or ()]
     after = response.headers.get("Retry-After", "")
     return Refused(
         code=code,
-        message=json.dumps(error.get("message") or response.reason),
+        message=str(error.get("message") or response.reason),
         retry_after=int(after) if after.isdigit() else None,
+        on_target=code is FcmCode.INVALID_ARGUMENT and any(v.get("field") in _TARGET_FIELDS for v in violations),
     )

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from wattle.schema import Body, Resource
+from wattle.users.preferences import Kind
 from wattle.users.schemas import Locale
 
 
@@ -39,3 +40,13 @@ class Device(Resource):
     topics: list[str]
     last_seen_at: datetime
     created_at: datetime
+
+
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~%-]{1,200}$")]
+
+
+class Topic(Resource):
+    """`kind` says which of the notification preferences governs it."""
+
+    topic: str
+    kind: Kind

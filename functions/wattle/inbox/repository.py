@@ -1,13 +1,24 @@
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from wattle.adapters.firestore import AlreadyExists, Create, Document, Firestore, Query, Reference, Update, Write
+from wattle.adapters.firestore import (
+    Create,
+    Data,
+    Document,
+    Firestore,
+    Increment,
+    Query,
+    Reference,
+    Transaction,
+    Update,
+)
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 
 
 class NotificationRepository:
-    """`users/{uid}/notifications/{id}`, and below each its ledger `deliveries/{deviceId}`."""
+    """`users/{uid}/notifications/{id}` and the counter of those unread, `users/{uid}/counters/inbox`."""
 
     def __init__(self, firestore: Firestore) -> None:
         self._firestore = firestore
@@ -31,43 +42,48 @@ class NotificationRepository:
         return self._firestore.count(Query(_collection(uid)), deadline)
 
     def count_unread(self, uid: str, deadline: Deadline) -> int:
+        """How many are unread, by counting them: a read for each 1,000."""
         return self._firestore.count(Query(_collection(uid), where=[("readAt", "==", None)]), deadline)
 
-    def create(
-        self,
-        uid: str,
-        notification_id: str,
-        data: Mapping[str, Any],
-        deliveries: Mapping[str, Mapping[str, Any]],
-        deadline: Deadline,
-    ) -> bool:
-        """Make the entry and its ledger together. False where the entry was there: nothing is written then."""
-        path = f"{_collection(uid)}/{notification_id}"
-        ledger = [Create(f"{path}/deliveries/{device_id}", entry) for device_id, entry in deliveries.items()]
-        try:
-            self._firestore.commit([Create(path, data), *ledger], deadline)
-        except AlreadyExists:
-            return False
-        return True
+    def create_in(self, transaction: Transaction, uid: str, notification_id: str, data: Mapping[str, Any]) -> None:
+        """Add an unread entry, and count it."""
+        transaction.write(Create(f"{_collection(uid)}/{notification_id}", data))
+        transaction.write(Update(_counter(uid), {"unread": Increment(1)}, upsert=True))
 
-    def queued(self, uid: str, notification_id: str, deadline: Deadline) -> list[Document]:
-        """The ledger's entries that nothing is known of yet."""
-        query = Query(f"{_collection(uid)}/{notification_id}/deliveries", where=[("state", "==", "queued")])
-        return self._firestore.query(query, deadline)
+    def get_in(self, transaction: Transaction, uid: str, notification_id: str) -> Document | None:
+        return transaction.get([f"{_collection(uid)}/{notification_id}"])[0]
 
-    def settle(
-        self,
-        uid: str,
-        notification_id: str,
-        outcomes: Mapping[str, Mapping[str, Any]],
-        deadline: Deadline,
-    ) -> None:
-        """Write down what became of the deliveries, by device id."""
-        path = f"{_collection(uid)}/{notification_id}"
-        writes: list[Write] = [Update(f"{path}/deliveries/{id_}", outcome) for id_, outcome in outcomes.items()]
-        if writes:
-            self._firestore.commit(writes, deadline)
+    def unread_in(self, transaction: Transaction, uid: str, until: datetime, limit: int) -> list[Document]:
+        query = Query(
+            _collection(uid),
+            where=[("readAt", "==", None), ("createdAt", "<=", until)],
+            order_by=[("createdAt", "desc")],
+            fields=(),
+            limit=limit,
+        )
+        return transaction.query(query)
+
+    def set_read_in(self, transaction: Transaction, uid: str, notification_ids: Sequence[str], at: datetime) -> None:
+        """Mark as read what is unread, and count it off."""
+        transaction.write(*(Update(f"{_collection(uid)}/{id_}", {"readAt": at}) for id_ in notification_ids))
+        transaction.write(Update(_counter(uid), {"unread": Increment(-len(notification_ids))}, upsert=True))
+
+    def counters(self, uids: Sequence[str], deadline: Deadline) -> list[int]:
+        """How many each of these people has not read. One round trip."""
+        found = self._firestore.get_many([_counter(uid) for uid in uids], deadline)
+        return [max(0, document.data["unread"]) if document else 0 for document in found]
+
+    def counter_in(self, transaction: Transaction, uid: str) -> Data | None:
+        (found,) = transaction.get([_counter(uid)])
+        return found.data if found else None
+
+    def set_counter_in(self, transaction: Transaction, uid: str, data: Mapping[str, Any]) -> None:
+        transaction.write(Update(_counter(uid), data, upsert=True))
 
 
 def _collection(uid: str) -> str:
     return f"users/{uid}/notifications"
+
+
+def _counter(uid: str) -> str:
+    return f"users/{uid}/counters/inbox"

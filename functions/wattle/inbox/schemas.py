@@ -11,13 +11,15 @@ class ListNotifications(PageParameters):
 
 
 class Notification(Resource):
-    """`data` are texts for the app, such as the id of the order that it is about."""
+    """`data` are texts for the app, such as the id of the order that it is about; `link` is what a tap opens."""
 
     id: str
     kind: str
     title: str
     body: str
     data: dict[str, str]
+    image: str | None
+    link: str | None
     created_at: datetime
     read_at: datetime | None
     expires_at: datetime
@@ -25,3 +27,9 @@ class Notification(Resource):
 
 class UnreadCount(Resource):
     unread: int
+
+
+class MarkedRead(Resource):
+    """How many were unread until now."""
+
+    read: int

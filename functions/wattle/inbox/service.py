@@ -1,34 +1,31 @@
-"""The inbox gets every message, whatever the phone may be sent; it also keeps the ledger of what was sent where."""
+"""What a person finds in his inbox. Messages are put there by `push`, which also counts them.
+
+The number of unread messages is a counter: it changes in the transaction that makes or reads a message. Two things
+change messages past it: an app that sets `readAt` itself, as the rules allow, and the TTL policy. A trigger follows
+both, and counts again.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from wattle.adapters.firestore import Firestore
+from wattle.adapters.firestore import Firestore, Transaction
 from wattle.context import Context
+from wattle.inbox.errors import NotificationNotFound
+from wattle.inbox.message import Message, Text
 from wattle.inbox.repository import NotificationRepository
-from wattle.inbox.schemas import Notification, UnreadCount
+from wattle.inbox.schemas import MarkedRead, Notification, UnreadCount
 from wattle.kit.clock import Clock
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 
-KEPT: Final = timedelta(days=90)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something to tell a user. `id` is derived from what happened, so that the same event is told once."""
-
-    id: str
-    kind: str
-    title: str
-    body: str
-    data: Mapping[str, str]
+# Messages that are marked in one transaction.
+_READ_AT_ONCE: Final = 200
 
 
 class InboxService:
     def __init__(self, firestore: Firestore, clock: Clock) -> None:
+        self._firestore = firestore
         self._notifications = NotificationRepository(firestore)
         self._clock = clock
 
@@ -44,40 +41,90 @@ class InboxService:
         return self._notifications.count(ctx.user.uid, ctx.deadline)
 
     def unread(self, ctx: Context) -> UnreadCount:
-        """How many of the caller's notifications he has not read."""
-        return UnreadCount(unread=self._notifications.count_unread(ctx.user.uid, ctx.deadline))
+        """How many of the caller's messages are unread. One read."""
+        return UnreadCount(unread=self.badges([ctx.user.uid], ctx.deadline)[0])
 
-    def deliver(self, uid: str, message: Message, device_ids: Sequence[str], deadline: Deadline) -> frozenset[str]:
-        """Put the message into the inbox, once; return the devices that it still has to be sent to.
+    def badges(self, uids: Sequence[str], deadline: Deadline) -> list[int]:
+        """How many messages each of these people has not read."""
+        return self._notifications.counters(uids, deadline)
 
-        Called again for the same message, it writes nothing, and returns the devices whose outcome nobody wrote down.
-        """
-        now = self._clock()
+    def add_in(self, transaction: Transaction, uid: str, message: Message, text: Text, expires_at: datetime) -> None:
+        """Add a message, unread. The commit fails with AlreadyExists where it is there."""
         entry = {
-            "kind": message.kind,
-            "title": message.title,
-            "body": message.body,
+            "kind": message.kind.value,
+            "title": text.title,
+            "body": text.body,
             "data": dict(message.data),
-            "createdAt": now,
+            "image": message.image,
+            "link": message.link,
+            "createdAt": self._clock(),
             "readAt": None,
-            "expiresAt": now + KEPT,
+            "expiresAt": expires_at,
         }
-        queued = {"state": "queued", "code": None, "name": None, "at": now, "expiresAt": now + KEPT}
-        if self._notifications.create(uid, message.id, entry, dict.fromkeys(device_ids, queued), deadline):
-            return frozenset(device_ids)
-        return frozenset(document.id for document in self._notifications.queued(uid, message.id, deadline))
+        self._notifications.create_in(transaction, uid, message.id, entry)
 
-    def settle(
-        self, uid: str, message_id: str, outcomes: Mapping[str, tuple[str, str | None, str | None]], deadline: Deadline
+    def exists_in(self, transaction: Transaction, uid: str, notification_id: str) -> bool:
+        return self._notifications.get_in(transaction, uid, notification_id) is not None
+
+    def is_read_in(self, transaction: Transaction, uid: str, notification_id: str) -> bool:
+        """Whether it was read, or is not there any more."""
+        found = self._notifications.get_in(transaction, uid, notification_id)
+        return found is None or found.data["readAt"] is not None
+
+    def mark_read(self, ctx: Context, notification_id: str) -> Notification:
+        """Mark one of the caller's messages as read; the first time counts.
+
+        Raises:
+            NotificationNotFound.
+        """
+        uid = ctx.user.uid
+
+        def work(transaction: Transaction) -> Notification:
+            found = self._notifications.get_in(transaction, uid, notification_id)
+            if found is None:
+                raise NotificationNotFound(notification_id)
+            data = found.data
+            if data["readAt"] is None:
+                data = {**data, "readAt": self._clock()}
+                self._notifications.set_read_in(transaction, uid, [notification_id], data["readAt"])
+            return Notification.stored(data, id=notification_id)
+
+        return self._firestore.transaction(work, ctx.deadline)
+
+    def mark_all_read(self, ctx: Context) -> MarkedRead:
+        """Mark as read what the caller has not read until now. A message that comes meanwhile stays unread."""
+        started = self._clock()
+        read = 0
+        while True:
+            marked = self._firestore.transaction(lambda t: self._mark_some_in(t, ctx.user.uid, started), ctx.deadline)
+            read += marked
+            if marked < _READ_AT_ONCE:
+                return MarkedRead(read=read)
+
+    def changed(
+        self, uid: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, deadline: Deadline
     ) -> None:
-        """Write down, by device id: `sent`, `failed` or `pruned`, FCM's error code, and FCM's message name."""
-        now = self._clock()
-        self._notifications.settle(
-            uid,
-            message_id,
-            {
-                id_: {"state": state, "code": code, "name": name, "at": now}
-                for id_, (state, code, name) in outcomes.items()
-            },
-            deadline,
-        )
+        """Follow a write to a message, given its fields before and after it: count again if one was read or removed.
+
+        Counting again instead of counting one off makes it right however often and in which order this is called.
+        Others write the counter together with the messages, so a count that it has not changed since is exact.
+        """
+        was_unread = before is not None and before["readAt"] is None
+        is_unread = after is not None and after["readAt"] is None
+        if not was_unread or is_unread:
+            return
+
+        def work(transaction: Transaction) -> None:
+            counter = self._notifications.counter_in(transaction, uid)
+            unread = self._notifications.count_unread(uid, deadline)
+            # Without a counter and messages the person may be gone: nothing is made for him.
+            if (counter["unread"] if counter else 0) != unread:
+                self._notifications.set_counter_in(transaction, uid, {"unread": unread})
+
+        self._firestore.transaction(work, deadline)
+
+    def _mark_some_in(self, transaction: Transaction, uid: str, until: datetime) -> int:
+        found = self._notifications.unread_in(transaction, uid, until, _READ_AT_ONCE)
+        if found:
+            self._notifications.set_read_in(transaction, uid, [row.id for row in found], self._clock())
+        return len(found)

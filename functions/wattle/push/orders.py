@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wattle.inbox.service import Message
+from wattle.inbox.message import Message
 from wattle.orders.states import Status
+from wattle.push.catalogue import gettext_noop as _
+from wattle.push.catalogue import texts
+from wattle.users.preferences import Kind
 
 _TEXTS: Final[Mapping[Status, tuple[str, str]]] = {
-    Status.CONFIRMED: ("Order confirmed", "We have confirmed your order {number}."),
-    Status.SHIPPED: ("Order shipped", "Your order {number} is on its way."),
-    Status.DELIVERED: ("Order delivered", "Your order {number} has been delivered."),
-    Status.CANCELLED: ("Order cancelled", "Your order {number} has been cancelled."),
-    Status.REFUNDED: ("Order refunded", "We have refunded your order {number}."),
+    Status.CONFIRMED: (_("Order confirmed"), _("We have confirmed your order {number}.")),
+    Status.SHIPPED: (_("Order shipped"), _("Your order {number} is on its way.")),
+    Status.DELIVERED: (_("Order delivered"), _("Your order {number} has been delivered.")),
+    Status.CANCELLED: (_("Order cancelled"), _("Your order {number} has been cancelled.")),
+    Status.REFUNDED: (_("Order refunded"), _("We have refunded your order {number}.")),
 }
 
 
@@ -30,9 +33,8 @@ def order_message(
     title, body = _TEXTS[status]
     message = Message(
         id=f"{order_id}-{after['version']}",
-        kind="orders",
-        title=title,
-        body=body.format(number=after["number"]),
+        kind=Kind.ORDERS,
+        texts=texts(title, body, number=after["number"]),
         data={"orderId": order_id, "status": status.value},
     )
     return after["userId"], message

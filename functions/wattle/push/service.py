@@ -1,93 +1,215 @@
-"""One message to one person: into the inbox, then to each device, each step safe to repeat.
+"""Messages to people: into the inbox, then to their devices, each step safe to repeat.
 
 Events arrive at least once, and a process may end between any two lines. The inbox entry's id is derived from what
-happened, so it is made once. The ledger below it says which devices are still to be sent to. A device that got the
-message although nobody wrote it down gets it again under the same collapse id and tag: its owner sees one.
+happened, so it is made once, together with the ledger that says which devices are to be sent to (`ledger`). A device
+that got the message although nobody wrote it down gets it again under the same collapse id and tag: its owner sees one.
 """
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from wattle.adapters.fcm import Fcm, FcmCode, Push, Refused, Sent, Target
+from wattle.adapters.fcm import CHUNK, Push, Target
 from wattle.devices.service import DeviceService, PushTarget
 from wattle.errors import Unavailable
-from wattle.inbox.service import InboxService, Message
+from wattle.inbox.message import Message
+from wattle.inbox.service import InboxService
+from wattle.kit.clock import Clock
 from wattle.kit.retry import Deadline
-from wattle.users.preferences import Kind
+from wattle.push.ledger import Due, Ledger, Plan
+from wattle.push.sender import CANCELLED, QUEUED, Outcome, Sender, is_message_refused
+from wattle.users.preferences import DoNotPush, Kind, PushLater, PushNow, Recipient, Verdict
 from wattle.users.service import UserService
 
 logger = logging.getLogger(__name__)
 
-# An order that changed a day ago is no news: the inbox has it.
-_TIME_TO_LIVE: Final = timedelta(days=1)
-# FCM's word that these may succeed later: the event is tried again as a whole.
-_LATER: Final = frozenset({FcmCode.UNAVAILABLE, FcmCode.QUOTA_EXCEEDED, FcmCode.INTERNAL})
+TIME_TO_LIVE: Final = timedelta(days=1)
+"""How long FCM keeps a message for a phone that is off. What happened a day ago is no news; the inbox has it."""
+# Promotions can wait for a moment that suits the phone's battery.
+_URGENT: Final = frozenset({Kind.ORDERS, Kind.ACCOUNT})
+_READ: Final = Outcome("withheld", "READ")
+_REMOVED: Final = Outcome("pruned", "DEVICE_REMOVED")
+_DUE_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A person, his devices, and whether a message of some kind may be pushed to them now."""
+
+    person: Recipient
+    targets: Sequence[PushTarget]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far it got: `remaining` deliveries are to be tried again; FCM `refused` the message; it was `stopped`."""
+
+    remaining: int = 0
+    refused: bool = False
+    stopped: bool = False
 
 
 class PushService:
-    def __init__(self, fcm: Fcm, devices: DeviceService, inbox: InboxService, users: UserService) -> None:
-        self._fcm = fcm
+    """`exempt` are the kinds that quiet hours do not hold back."""
+
+    def __init__(  # noqa: PLR0913 (each is a service of its own)
+        self,
+        sender: Sender,
+        ledger: Ledger,
+        *,
+        devices: DeviceService,
+        inbox: InboxService,
+        users: UserService,
+        clock: Clock,
+        exempt: AbstractSet[str],
+    ) -> None:
+        self._sender = sender
+        self._ledger = ledger
         self._devices = devices
         self._inbox = inbox
         self._users = users
+        self._clock = clock
+        self._exempt = exempt
 
     def tell(self, uid: str, message: Message, deadline: Deadline) -> None:
-        """Put the message into the user's inbox and send it to the devices that his preferences allow.
+        """Tell one person.
 
         Raises:
-            Unavailable: FCM asks for some devices to be tried later; call again with the same message.
+            Unavailable: some devices are to be tried later; call again with the same message.
         """
-        targets = self._devices.targets(uid, deadline) if self._wanted(uid, message, deadline) else []
-        open_ids = self._inbox.deliver(uid, message, [target.device_id for target in targets], deadline)
-        remaining = [target for target in targets if target.device_id in open_ids]
-        results = self._fcm.send([_push(message, target) for target in remaining])
-        outcomes = dict(zip((target.device_id for target in remaining), results, strict=True))
-        self._settle(uid, message, outcomes, deadline)
-        if any(isinstance(outcome, Refused) and outcome.code in _LATER for outcome in results):
+        if self.tell_all([uid], message, deadline, stop=_never).remaining:
             raise Unavailable("FCM")
 
-    def _wanted(self, uid: str, message: Message, deadline: Deadline) -> bool:
-        (recipient,) = self._users.recipients([uid], deadline)
-        return recipient.preferences.allows(Kind(message.kind))
+    def tell_all(self, uids: Sequence[str], message: Message, deadline: Deadline, *, stop: Callable[[], bool]) -> Told:
+        """Tell some people. `stop` is asked before each 100 messages; what is not sent then is withheld for good."""
+        addressees = [who for who in self.addressees(uids, message.kind, deadline) if not who.person.deleted]
+        if message.broadcast is not None:
+            # An event is about somebody who is there; a broadcast may have been addressed to anything.
+            addressees = [who for who in addressees if who.person.known or who.targets]
+        if not addressees:
+            return Told()
+        plans = [self._plan(who) for who in addressees]
+        leases = self._ledger.open(message, plans, deadline)
+        targets = {(t.uid, t.device_id): t for who in addressees for t in who.targets}
+        todo = [(uid, id_) for uid, lease in leases.items() for id_ in sorted(lease.device_ids)]
+        told = self._send(message, todo, targets, deadline, stop)
+        held = sum(lease.held for lease in leases.values())
+        return Told(told.remaining + held, told.refused, told.stopped)
 
-    def _settle(self, uid: str, message: Message, outcomes: dict[str, Sent | Refused], deadline: Deadline) -> None:
-        gone = [id_ for id_, outcome in outcomes.items() if _is_gone(outcome)]
-        states = {
-            id_: _state(outcome)
-            for id_, outcome in outcomes.items()
-            if not (isinstance(outcome, Refused) and outcome.code in _LATER)
-        }
-        self._inbox.settle(uid, message.id, states, deadline)
-        if gone:
-            self._devices.forget(uid, gone, deadline)
-        for id_, outcome in outcomes.items():
-            if isinstance(outcome, Refused):
-                fields = {
-                    "notification": message.id,
-                    "device": id_,
-                    "code": outcome.code.value,
-                    "reason": outcome.message,
-                }
-                logger.warning("FCM refused a message", extra={"fields": fields})
+    def addressees(self, uids: Sequence[str], kind: Kind, deadline: Deadline) -> list[Addressee]:
+        """These people as a message of this kind would find them now."""
+        people = self._users.recipients(uids, deadline)
+        targets: dict[str, list[PushTarget]] = {}
+        for target in self._devices.targets(uids, deadline):
+            targets.setdefault(target.uid, []).append(target)
+        now = self._clock()
+        return [Addressee(who, targets.get(who.uid, ()), who.verdict(kind, now, self._exempt)) for who in people]
+
+    def release_due(self, deadline: Deadline, *, cancelled: Callable[[str], bool]) -> int:
+        """Send what waited for the end of quiet hours; how many messages. What the time does not allow waits on.
+
+        `cancelled` says whether a broadcast was, by its id.
+        """
+        released = 0
+        while deadline.remaining() > 1:
+            keys = self._ledger.due(_DUE_AT_ONCE, deadline)
+            for key in keys:
+                due = self._ledger.take(key, deadline)
+                if due is not None:
+                    self._release(due, deadline, cancelled)
+                    released += 1
+            if len(keys) < _DUE_AT_ONCE:
+                break
+        return released
+
+    def _release(self, due: Due, deadline: Deadline, cancelled: Callable[[str], bool]) -> None:
+        (who,) = self.addressees([due.uid], due.message.kind, deadline)
+        todo = [(due.uid, id_) for id_ in sorted(due.lease.device_ids)]
+        reason = _reason_to_withhold(due, who, cancelled)
+        if reason is not None:
+            self._ledger.settle(due.message, dict.fromkeys(todo, reason), deadline, finished=due.key)
+        elif isinstance(who.verdict, PushLater):
+            self._ledger.put_off(due, who.verdict.due, deadline)
+        else:
+            targets = {(t.uid, t.device_id): t for t in who.targets}
+            told = self._send(due.message, todo, targets, deadline, _never)
+            if not (told.remaining or due.lease.held):
+                self._ledger.settle(due.message, {}, deadline, finished=due.key)
+
+    def _plan(self, who: Addressee) -> Plan:
+        match who.verdict:
+            case PushNow():
+                outcome, due = QUEUED, None
+            case PushLater(moment):
+                outcome, due = Outcome("deferred"), moment
+            case DoNotPush(reason):
+                outcome, due = Outcome("withheld", reason), None
+        locale = who.person.locale or (who.targets[0].locale if who.targets else None)
+        deliveries = {target.device_id: outcome for target in who.targets}
+        return Plan(who.person.uid, locale, deliveries, due if deliveries else None)
+
+    def _send(
+        self,
+        message: Message,
+        todo: Sequence[tuple[str, str]],
+        targets: Mapping[tuple[str, str], PushTarget],
+        deadline: Deadline,
+        stop: Callable[[], bool],
+    ) -> Told:
+        """Send to devices by (uid, device id), 100 at a time, and write down after each 100 what became of them."""
+        uids = sorted({uid for uid, _ in todo})
+        badges = dict(zip(uids, self._inbox.badges(uids, deadline), strict=True))
+        remaining = 0
+        for start in range(0, len(todo), CHUNK):
+            some = todo[start : start + CHUNK]
+            if stop():
+                self._ledger.settle(message, dict.fromkeys(todo[start:], CANCELLED), deadline)
+                return Told(remaining, stopped=True)
+            there = [where for where in some if where in targets]
+            pushes = [self._push(message, targets[where], badges[where[0]]) for where in there]
+            outcomes = dict.fromkeys(some, _REMOVED)
+            outcomes.update(zip(there, self._sender.send(pushes, deadline), strict=True))
+            self._devices.forget([targets[where] for where in there if outcomes[where].state == "pruned"], deadline)
+            refused = next((outcome for outcome in outcomes.values() if is_message_refused(outcome)), None)
+            if refused is not None:
+                unsent = {where: refused for where in todo[start:] if outcomes.get(where, QUEUED) == QUEUED}
+                self._ledger.settle(message, {**outcomes, **unsent}, deadline)
+                return Told(remaining, refused=True)
+            self._ledger.settle(message, outcomes, deadline)
+            remaining += sum(outcome == QUEUED for outcome in outcomes.values())
+        return Told(remaining)
+
+    def _push(self, message: Message, target: PushTarget, badge: int) -> Push:
+        text = message.text(target.locale)
+        return Push(
+            to=Target(target.value, legacy=target.legacy),
+            platform=target.platform,
+            title=text.title,
+            body=text.body,
+            data={**message.data, "notificationId": message.id, "kind": message.kind.value},
+            collapse_id=message.id,
+            sent_at=self._clock(),
+            time_to_live=TIME_TO_LIVE,
+            channel=message.kind.value,
+            urgent=message.kind in _URGENT,
+            image=message.image,
+            link=message.link,
+            badge=badge,
+        )
 
 
-def _push(message: Message, target: PushTarget) -> Push:
-    return Push(
-        target=Target(target.value, legacy=target.legacy),
-        title=message.title,
-        body=message.body,
-        data={**message.data, "notificationId": message.id, "kind": message.kind},
-        collapse_id=message.id,
-        time_to_live=_TIME_TO_LIVE,
-    )
+def _reason_to_withhold(due: Due, who: Addressee, cancelled: Callable[[str], bool]) -> Outcome | None:
+    """Why a message that waited is not to be pushed any more, None where it is."""
+    if due.read or who.person.deleted:
+        return _READ
+    if due.message.broadcast is not None and cancelled(due.message.broadcast):
+        return CANCELLED
+    return Outcome("withheld", who.verdict.reason) if isinstance(who.verdict, DoNotPush) else None
 
 
-def _is_gone(outcome: Sent | Refused) -> bool:
-    return isinstance(outcome, Refused) and outcome.code is FcmCode.UNREGISTERED
-
-
-def _state(outcome: Sent | Refused) -> tuple[str, str | None, str | None]:
-    if isinstance(outcome, Sent):
-        return "sent", None, outcome.name
-    return ("pruned" if _is_gone(outcome) else "failed"), outcome.code.value, None
+def _never() -> bool:
+    return False

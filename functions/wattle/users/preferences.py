@@ -60,10 +60,14 @@ class NotificationPreferences(Resource):
     quiet_hours: QuietHours | None = None
     promotions_consent: Consent | None = None
 
-    def allows(self, kind: Kind) -> bool:
-        """Whether messages of this kind are pushed at all."""
+    def wants(self, kind: Kind) -> bool:
+        """Whether the person wants messages of this kind pushed, be he muted at the moment or not."""
         wanted: bool = getattr(self, kind.value)
-        return wanted and not self.muted
+        return wanted
+
+    def allows(self, kind: Kind) -> bool:
+        """Whether messages of this kind may be pushed at the moment, apart from the quiet hours."""
+        return self.wants(kind) and not self.muted
 
 
 class NewQuietHours(Body):
@@ -149,7 +153,7 @@ class Recipient:
         """Whether a message of this kind is pushed now. `exempt` are the kinds that quiet hours do not hold back."""
         if self.preferences.muted:
             return DoNotPush("MUTED")
-        if not self.preferences.allows(kind):
+        if not self.preferences.wants(kind):
             return DoNotPush("KIND_OFF")
         if self.preferences.quiet_hours is None or kind in exempt:
             return PushNow()

@@ -1,0 +1,105 @@
+"""Sends messages to FCM and says what became of each, by the meaning of FCM's answers.
+
+| FCM's answer | what follows |
+|---|---|
+| UNREGISTERED; INVALID_ARGUMENT that blames the target | `pruned`: the device is gone |
+| INVALID_ARGUMENT that blames the message | `failed`, an alarm, and no more of this message is sent |
+| QUOTA_EXCEEDED, UNAVAILABLE, INTERNAL, or none in time | sent again after Retry-After and a jittered pause |
+| THIRD_PARTY_AUTH_ERROR | `failed` and an alarm: our credentials at Apple or for the web are wrong |
+| SENDER_ID_MISMATCH and others | `failed` |
+
+Source: FCM, "FCM error codes" and "Handling retries".
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from wattle.adapters.fcm import Fcm, FcmCode, Push, Refused, Sent
+from wattle.kit.retry import Deadline, full_jitter
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS: Final = 5
+# FCM asks for a first pause of 10 s at least where it names none; a trigger has less time than that in all, and its
+# event comes again later with longer pauses. The sends of one person are few.
+_BACKOFF_BASE: Final = 1.0
+_BACKOFF_CAP: Final = 30.0
+# Left for writing down what was sent.
+_RESERVE: Final = 5.0
+_LATER: Final = frozenset({FcmCode.UNAVAILABLE, FcmCode.QUOTA_EXCEEDED, FcmCode.INTERNAL})
+_ALARMS: Final = {
+    FcmCode.INVALID_ARGUMENT: "FCM refused the message itself: nobody gets it",
+    FcmCode.THIRD_PARTY_AUTH_ERROR: "FCM is refused by APNs or a web push service: check the key of the project's app",
+}
+
+State = Literal["queued", "sent", "failed", "pruned", "withheld", "deferred"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message to a device. `code` is FCM's, or says why it was withheld; `name` is FCM's, too."""
+
+    state: State
+    code: str | None = None
+    name: str | None = None
+
+
+QUEUED: Final = Outcome("queued")
+CANCELLED: Final = Outcome("withheld", "CANCELLED")
+
+
+class Sender:
+    """`pause` sleeps for so many seconds."""
+
+    def __init__(self, fcm: Fcm, pause: Callable[[float], None]) -> None:
+        self._fcm = fcm
+        self._pause = pause
+
+    def send(self, pushes: Sequence[Push], deadline: Deadline) -> list[Outcome]:
+        """Send at most 100 messages; the outcome of each, in the same order."""
+        outcomes = [QUEUED] * len(pushes)
+        remaining = list(range(len(pushes)))
+        for attempt in range(_ATTEMPTS):
+            answers = self._fcm.send([pushes[index] for index in remaining])
+            for index, answer in zip(remaining, answers, strict=True):
+                outcomes[index] = _outcome(answer)
+                if isinstance(answer, Refused):
+                    _report(pushes[index], answer)
+            later = {
+                index: answer.retry_after or 0
+                for index, answer in zip(remaining, answers, strict=True)
+                if isinstance(answer, Refused) and answer.code in _LATER
+            }
+            remaining = list(later)
+            if not later or any(is_message_refused(outcome) for outcome in outcomes):
+                break
+            # FCM's quota is the project's, so that all wait for the longest of the pauses it asked for.
+            wait = max(later.values()) + full_jitter(attempt, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
+            if attempt == _ATTEMPTS - 1 or wait + _RESERVE > deadline.remaining():
+                break
+            self._pause(wait)
+        return outcomes
+
+
+def is_message_refused(outcome: Outcome) -> bool:
+    """Whether FCM found fault with the message, so that nobody will get it."""
+    return outcome.state == "failed" and outcome.code == FcmCode.INVALID_ARGUMENT.value
+
+
+def _outcome(answer: Sent | Refused) -> Outcome:
+    if isinstance(answer, Sent):
+        return Outcome("sent", name=answer.name)
+    if answer.code in _LATER:
+        return QUEUED
+    gone = answer.code is FcmCode.UNREGISTERED or answer.on_target
+    return Outcome("pruned" if gone else "failed", answer.code.value)
+
+
+def _report(push: Push, answer: Refused) -> None:
+    fields = {"notification": push.collapse_id, "code": answer.code.value, "reason": answer.message}
+    if answer.code in _ALARMS and not answer.on_target:
+        logger.error(_ALARMS[answer.code], extra={"fields": {**fields, "alarm": f"push.{answer.code.value}"}})
+    else:
+        logger.warning("FCM refused a message", extra={"fields": fields})
