@@ -45,8 +45,8 @@ class Maintenance:
 class Config:
     """What differs between environments.
 
-    `tax_rate` is in basis points (1,000 is 10 %); `deletion_grace` is in days. The `*_emulator` fields are `host:port`,
-    or None in production.
+    `tax_rate` is in basis points (1,000 is 10 %); `deletion_grace` is in days. Messages of the kinds in
+    `quiet_hours_exempt` are pushed at night, too. The `*_emulator` fields are `host:port`, or None in production.
     `app_check_project` is the project's number, None where App Check is off. `trusted_proxies` are those of our own in
     front of Google's front end. `rate_limit_scale` multiplies every rate limit.
     """
@@ -138,6 +138,7 @@ class _Reader:
                 f"{name} is {raw!r}: it must be a number, from the Firebase console's project settings"
             )
         return raw or None
+
     def kinds(self, name: str) -> frozenset[Kind]:
         given = [part.strip() for part in self._environment.get(name, "").split(",") if part.strip()]
         known = [kind.value for kind in Kind]

@@ -9,7 +9,7 @@ Sources: FCM REST reference, `projects.messages.send`, `projects.registrations.t
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 from urllib.parse import quote
@@ -113,7 +113,9 @@ class Fcm:
             return Refused(FcmCode.UNAVAILABLE, type(error).__name__)
         if response.ok or (subscribed and response.status_code == 409):
             return None
-        return _refusal(response, _json(response))
+        refusal = _refusal(response, _json(response))
+        # This method has no codes of FCM's own: its 404 is about the registration, which the path names.
+        return replace(refusal, code=FcmCode.UNREGISTERED) if response.status_code == 404 else refusal
 
     def _send(self, push: Push) -> Sent | Refused:
         url = f"{self._project}/messages:send"
@@ -143,6 +145,13 @@ def _json(response: requests.Response) -> Any:
         return None
 
 
+def _by_status(status: int) -> FcmCode:
+    """Of an answer without a code of FCM's, as its front end gives them. 404 may be a wrong URL: it says nothing."""
+    if status == 429:
+        return FcmCode.QUOTA_EXCEEDED
+    return FcmCode.INTERNAL if status >= 500 else FcmCode.UNKNOWN
+
+
 def _refusal(response: requests.Response, answer: Any) -> Refused:
     error = answer.get("error") if isinstance(answer, dict) else None
     error = error if isinstance(error, dict) else {}
@@ -150,9 +159,7 @@ def _refusal(response: requests.Response, answer: Any) -> Refused:
     # FCM's own code stands in the details; google.rpc's status is what is left for errors before FCM looked.
     codes = [detail["errorCode"] for detail in details if isinstance(detail.get("errorCode"), str)]
     name = codes[0] if codes else error.get("status")
-    if name == "NOT_FOUND":
-        name = FcmCode.UNREGISTERED.value
-    code = FcmCode(name) if name in FcmCode.__members__ else FcmCode.UNKNOWN
+    code = FcmCode(name) if name in FcmCode.__members__ else _by_status(response.status_code)
     violations = [violation for detail in details for violation in detail.get("fieldViolations") or ()]
     after = response.headers.get("Retry-After", "")
     return Refused(

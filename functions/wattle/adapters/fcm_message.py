@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 from firebase_admin import messaging
@@ -48,8 +49,7 @@ class Condition:
 class Push:
     """A message.
 
-    `collapse_id`, 64 bytes at most (APNs), makes a later copy replace an earlier one on the screen: Android's and the
-    web's tag, APNs' collapse id.
+    `collapse_id` makes a later copy replace an earlier one on the screen: Android's and the web's tag, APNs' collapse id.
     (FCM's own collapse key only concerns phones that are off, and FCM keeps four of them a phone: with one for each
     notification the fifth would be lost.) For `time_to_live` FCM keeps it for a phone that is off. `platform` None is
     for all platforms. `link` is opened by a tap: the app finds it in the data; on the web only https is possible.
@@ -149,7 +149,7 @@ def _android(push: Push) -> Any:
 
 def _apns(push: Push) -> Any:
     headers = {
-        "apns-collapse-id": push.collapse_id,
+        "apns-collapse-id": _apns_collapse_id(push.collapse_id),
         # 5 lets the phone choose a moment that suits its battery.
         "apns-priority": "10" if push.urgent else "5",
         "apns-push-type": "alert",
@@ -161,6 +161,11 @@ def _apns(push: Push) -> Any:
     )
     options = messaging.APNSFCMOptions(image=push.image) if push.image else None
     return messaging.APNSConfig(headers=headers, payload=messaging.APNSPayload(aps=aps), fcm_options=options)
+
+
+def _apns_collapse_id(collapse_id: str) -> str:
+    """Apple takes 64 bytes. A longer one is hashed, not cut: two that differ at the end stay apart."""
+    return collapse_id if len(collapse_id.encode()) <= 64 else sha256(collapse_id.encode()).hexdigest()
 
 
 def _webpush(push: Push) -> Any:

@@ -6,7 +6,8 @@
 | INVALID_ARGUMENT that blames the message | `failed`, an alarm, and no more of this message is sent |
 | QUOTA_EXCEEDED, UNAVAILABLE, INTERNAL, or none in time | sent again after Retry-After and a jittered pause |
 | THIRD_PARTY_AUTH_ERROR | `failed` and an alarm: our credentials at Apple or for the web are wrong |
-| SENDER_ID_MISMATCH and others | `failed` |
+| SENDER_ID_MISMATCH | `failed`: the device belongs to another project |
+| anything else | an alarm, and sent again as above: our credentials may be wrong |
 
 Source: FCM, "FCM error codes" and "Handling retries".
 """
@@ -28,9 +29,10 @@ _BACKOFF_BASE: Final = 1.0
 _BACKOFF_CAP: Final = 30.0
 # Left for writing down what was sent.
 _RESERVE: Final = 5.0
-_LATER: Final = frozenset({FcmCode.UNAVAILABLE, FcmCode.QUOTA_EXCEEDED, FcmCode.INTERNAL})
+_LATER: Final = frozenset({FcmCode.UNAVAILABLE, FcmCode.QUOTA_EXCEEDED, FcmCode.INTERNAL, FcmCode.UNKNOWN})
 _ALARMS: Final = {
     FcmCode.INVALID_ARGUMENT: "FCM refused the message itself: nobody gets it",
+    FcmCode.UNKNOWN: "FCM gave an answer that is none of its own: check the credentials and the project",
     FcmCode.THIRD_PARTY_AUTH_ERROR: "FCM is refused by APNs or a web push service: check the key of the project's app",
 }
 
