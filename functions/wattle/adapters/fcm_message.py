@@ -49,8 +49,8 @@ class Condition:
 class Push:
     """A message.
 
-    `collapse_id` makes a later copy replace an earlier one on the screen: Android's and the web's tag, APNs' collapse id.
-    (FCM's own collapse key only concerns phones that are off, and FCM keeps four of them a phone: with one for each
+    `collapse_id` makes a later copy replace an earlier one on the screen: Android's and the web's tag, APNs' collapse
+    id. (FCM's own collapse key only concerns phones that are off, and FCM keeps four of them a phone: with one for each
     notification the fifth would be lost.) For `time_to_live` FCM keeps it for a phone that is off. `platform` None is
     for all platforms. `link` is opened by a tap: the app finds it in the data; on the web only https is possible.
     `badge` is the number on the app's icon. With `dry_run` FCM checks the message and sends nothing.
