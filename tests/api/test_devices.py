@@ -66,9 +66,9 @@ class TestRegistration:
         assert again["lastSeenAt"] > first["lastSeenAt"]
         assert again["appVersion"] == "1.1.0"
 
-    def test_renewing_costs_two_reads(self, user):
+    def test_renewing_costs_two_reads_and_the_check_of_the_session(self, user):
         register(user, "phone")
-        assert register(user, "phone").headers["X-Firestore-Reads"] == "2"
+        assert register(user, "phone").headers["X-Firestore-Reads"] == "3"
 
     def test_a_device_moves_to_whoever_registers_it(self, backend, user, stranger):
         target = f"shared-{user.uid}"

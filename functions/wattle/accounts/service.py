@@ -122,11 +122,9 @@ class AccountService:
         uid = ctx.user.uid
         if wanted.everywhere:
             self._control.end_sessions(uid, lambda *_: NOTHING, ctx.deadline)
-            gone = [target.device_id for target in self._devices.targets(uid, ctx.deadline)]
-        else:
-            gone = [] if wanted.device_id is None else [wanted.device_id]
-        if gone:
-            self._devices.forget(uid, gone, ctx.deadline)
+            self._devices.remove_all(uid, ctx.deadline)
+        elif wanted.device_id is not None:
+            self._devices.remove(uid, wanted.device_id, ctx.deadline)
 
     def mail_password_reset(self, email: str) -> None:
         """Mail a link that sets a new password, to an address that has an account; the answer is the same without one.

@@ -22,7 +22,7 @@ def register(services: Services, ctx: Context, device_id: PathId, body: Register
 
 def remove(services: Services, ctx: Context, device_id: PathId) -> Reply[None]:
     """Remove a device, as at sign-out: it gets no more messages. Removing it twice is no error."""
-    services.devices.remove(ctx, device_id)
+    services.devices.remove(ctx.user.uid, device_id, ctx.deadline)
     return Reply(None)
 
 

@@ -102,15 +102,21 @@ class DeviceService:
         found.sort(key=lambda document: document.data["lastSeenAt"], reverse=True)
         return [_device(document.id, document.data) for document in found]
 
-    def remove(self, ctx: Context, device_id: str) -> None:
-        """Remove one of the caller's devices; it is no error if there is none."""
+    def remove(self, uid: str, device_id: str, deadline: Deadline) -> None:
+        """Remove one of a user's devices; it is no error if there is none."""
 
         def work(transaction: Transaction) -> None:
-            (found,) = self._devices.get_in(transaction, [(ctx.user.uid, device_id)])
+            (found,) = self._devices.get_in(transaction, [(uid, device_id)])
             if found is not None:
                 self._drop_in(transaction, [found])
 
-        self._firestore.transaction(work, ctx.deadline)
+        self._firestore.transaction(work, deadline)
+
+    def remove_all(self, uid: str, deadline: Deadline) -> None:
+        """Remove all devices of a user."""
+        self._firestore.transaction(
+            lambda transaction: self._drop_in(transaction, self._devices.of_user_in(transaction, uid)), deadline
+        )
 
     def topics(self, ctx: Context) -> list[Topic]:
         """The topics that the caller's devices are subscribed to, by name."""
