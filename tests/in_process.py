@@ -25,13 +25,14 @@ _names = itertools.count()
 
 
 class Clock:
-    """The real time, and what it was moved by."""
+    """The real time and what it was moved by; or, `stopped`, a time that only moves when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stopped=False) -> None:
         self._moved = timedelta()
+        self._stopped_at = datetime.now(UTC) if stopped else None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._moved
+        return (self._stopped_at or datetime.now(UTC)) + self._moved
 
     def advance(self, **by) -> None:
         self._moved += timedelta(**by)
@@ -46,18 +47,26 @@ class Unavailable(grpc.RpcError):
 
 
 class Faults(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Fails the calls to Firestore whose request speaks of one of `about`, a part of a path; counts all calls."""
+    """Fails the calls to Firestore whose request speaks of one of `about`, a part of a path or a field's name, and of
+    none of `not_about`. It counts all calls, and calls `before` before each."""
 
     def __init__(self) -> None:
         self.about = ()
+        self.not_about = ()
         self.calls = 0
+        self.before = lambda: None
 
     def _intercept(self, continuation, details, request):
         self.calls += 1
+        self.before()
         data = request.SerializeToString()
-        if any(what.encode() in data for what in self.about):
+        if self._speaks_of(data, self.about) and not self._speaks_of(data, self.not_about):
             raise Unavailable
         return continuation(details, request)
+
+    @staticmethod
+    def _speaks_of(data, names):
+        return any(name.encode() in data for name in names)
 
     intercept_unary_unary = _intercept
     intercept_unary_stream = _intercept
