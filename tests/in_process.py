@@ -4,24 +4,20 @@ For what the suite's one process cannot show: other settings, a clock that is mo
 fails now and then, and what is written to the log.
 """
 
-import itertools
 from datetime import UTC, datetime, timedelta
 
-import firebase_admin
 import grpc
 import httpx
 
 from wattle import config
 from wattle.adapters.fcm import Fcm
-from wattle.adapters.firebase import _NoCredential
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 from wattle.adapters.identity import Identity
+from wattle.adapters.identity_toolkit import IdentityToolkit
 from wattle.adapters.tokens import TokenVerifier
 from wattle.api import ROUTES, create_api
 from wattle.services import Services
-
-_names = itertools.count()
 
 
 class Clock:
@@ -94,13 +90,10 @@ class Instance:
         )
         channel, credentials = open_channel(firestore)
         self._channel = channel
-        self._app = firebase_admin.initialize_app(
-            _NoCredential(), {"projectId": backend.project_id}, name=f"instance-{next(_names)}"
-        )
         self.services = Services(
             self.config,
             firestore=Firestore(backend.project_id, grpc.intercept_channel(channel, self.faults), credentials),
-            identity=Identity(self._app, "k", auth),
+            identity=Identity(IdentityToolkit(backend.project_id, "k", auth)),
             verifier=TokenVerifier(backend.project_id, None),
             fcm=Fcm(backend.project_id, self.config.fcm_emulator),
             app_check=app_check,
@@ -112,4 +105,3 @@ class Instance:
     def close(self) -> None:
         self.http.close()
         self._channel.close()
-        firebase_admin.delete_app(self._app)

@@ -78,6 +78,7 @@ class TestBatch:
 
     def test_they_run_at_the_same_time(self, instance, user):
         api = instance()
+        api.http.get("/v1/users/me", headers=user.headers)
         together = threading.Barrier(10)
         api.faults.before = lambda: together.wait(timeout=10)
         body = {"requests": [{"path": f"/v1/orders/o{number}"} for number in range(10)]}

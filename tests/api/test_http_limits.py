@@ -12,6 +12,10 @@ from wattle.rate_limits.policies import Limits
 
 GENERAL, AUTH, ORDERS = (limit.value for limit in (Limits.GENERAL, Limits.AUTH, Limits.ORDERS))
 
+# Reads and writes of an order of one product without a stock: the product and the caller's session; order and event.
+PLAIN = ("2", "2")
+LEASING = ("3", "3")
+
 
 def code(response):
     return response.status_code, response.json()["code"]
@@ -82,7 +86,7 @@ class TestShared:
         for number in range(1, ORDERS.credit + 1):
             response = place(api)
             assert response.status_code == 201
-            assert (response.headers["X-Firestore-Reads"], response.headers["X-Firestore-Writes"]) == ("1", "2")
+            assert (response.headers["X-Firestore-Reads"], response.headers["X-Firestore-Writes"]) == PLAIN
             assert told(response)[1] == ORDERS.quota - number
 
     def test_after_them_a_lease_costs_one_read_and_one_write(self, api, place):
@@ -90,9 +94,8 @@ class TestShared:
         for _ in range(ORDERS.credit + 2 * ORDERS.lease):
             response = place(api)
             costs.append((response.headers["X-Firestore-Reads"], response.headers["X-Firestore-Writes"]))
-        plain, leasing = ("1", "2"), ("2", "3")
-        burst = [leasing] + [plain] * (ORDERS.lease - 1)
-        assert costs == [plain] * ORDERS.credit + burst * 2
+        burst = [LEASING] + [PLAIN] * (ORDERS.lease - 1)
+        assert costs == [PLAIN] * ORDERS.credit + burst * 2
 
     def test_two_instances_share_one_bucket(self, instance, place, user):
         clock = Clock(stopped=True)
@@ -140,4 +143,4 @@ class TestShared:
             place(api)
         api.faults.about = ()
         api.clock.advance(seconds=6)
-        assert place(api).headers["X-Firestore-Reads"] == "2"
+        assert place(api).headers["X-Firestore-Reads"] == LEASING[0]

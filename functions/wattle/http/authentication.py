@@ -93,11 +93,16 @@ def authorise(exchange: Exchange) -> None:
     exchange.check = exchange.services.sessions.check(
         exchange.caller,
         exchange.deadline,
-        at_once=exchange.request.method not in _READING or access in _CHECKED_FIRST,
+        at_once=not _reads(exchange) or access in _CHECKED_FIRST,
         returning=access is Access.RETURNING_USER,
     )
     if access in _CHECKED_FIRST:
         exchange.check()
+
+
+def _reads(exchange: Exchange) -> bool:
+    """Whether nothing is changed: by a GET, or by a batch of them."""
+    return exchange.request.method in _READING or (exchange.bound is not None and exchange.bound.fetches)
 
 
 def demand_role(caller: Caller, role: Role, services: Services) -> None:
