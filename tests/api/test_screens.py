@@ -40,7 +40,7 @@ class TestHome:
     def test_it_costs_what_it_shows(self, customer):
         customer.get("/v1/screens/home")
         response = customer.get("/v1/screens/home")
-        assert response.headers["X-Firestore-Reads"] == "7"  # profile, five orders, the count of unread messages
+        assert response.headers["X-Firestore-Reads"] == "7"  # profile, five orders, the counter of unread messages
         assert response.headers["X-Firestore-Writes"] == "0"
 
     def test_its_sections_are_read_at_the_same_time(self, instance, customer):
@@ -54,13 +54,13 @@ class TestHome:
 
     @pytest.mark.parametrize(
         ("collection", "section"),
-        [("/documents/users/", "profile"), ("orders", "recentOrders"), ("readAt", "notifications")],
+        [("/documents/users/", "profile"), ("orders", "recentOrders"), ("/counters/", "notifications")],
     )
     def test_a_section_that_fails_says_so_and_the_others_come(self, instance, customer, collection, section, caplog):
         api = instance()
         api.http.get("/v1/screens/home", headers=customer.headers)
         api.faults.about = (collection,)
-        api.faults.not_about = ("readAt",) if section == "profile" else ()
+        api.faults.not_about = ("/counters/",) if section == "profile" else ()
         response = api.http.get("/v1/screens/home", headers=customer.headers)
         assert response.status_code == 200
         home = response.json()["data"]
