@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.backend import Backend
 from tests.in_process import Instance
+from tests.people import People
 
 from firesuite.ports import Ports
 from firesuite.project import Project
@@ -57,3 +58,16 @@ def instance(backend):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def people(backend):
+    people = People(backend)
+    yield people
+    people.close()
+
+
+@pytest.fixture
+def member(people):
+    """Somebody new whose address is proven, so that he can sign in through the API."""
+    return people.verified()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from wattle.accounts import endpoints as accounts
+from wattle.admin import endpoints as admin
 from wattle.catalog import endpoints as catalog
 from wattle.devices import endpoints as devices
 from wattle.health import endpoints as health
@@ -56,6 +57,12 @@ ROUTES: Final[Sequence[Route]] = (
     Route("POST", "/v1/orders", orders.create_order, idempotent=True, limit=Limits.ORDERS),
     Route("GET", "/v1/orders", orders.list_orders),
     Route("GET", "/v1/orders/{order_id}", orders.read_order),
+    Route("GET", "/v1/admin/users", admin.list_users, Access.ADMIN),
+    Route("GET", "/v1/admin/users/{user_id}", admin.read_user, Access.ADMIN),
+    Route("PUT", "/v1/admin/users/{user_id}/role", admin.set_role, Access.ADMIN),
+    Route("POST", "/v1/admin/users/{user_id}/disable", admin.disable_user, Access.ADMIN),
+    Route("POST", "/v1/admin/users/{user_id}/enable", admin.enable_user, Access.ADMIN),
+    Route("GET", "/v1/admin/audit-log", admin.list_audit_log, Access.ADMIN),
     Route("POST", "/v1/admin/orders/{order_id}/status", orders.change_status, Access.ADMIN),
     Route("GET", "/v1/notifications", inbox.list_notifications),
     Route("GET", "/v1/notifications/unread-count", inbox.count_unread),

@@ -21,6 +21,7 @@ from wattle.adapters.identity_toolkit import IdentityToolkit
 from wattle.adapters.keys import KeyStore, certificates, jwk_set
 from wattle.adapters.tokens import CERTIFICATES_URL, TokenVerifier
 from wattle.admin.service import AuditService
+from wattle.admin.users import AdminUserService
 from wattle.catalog.service import CatalogService
 from wattle.config import Config
 from wattle.devices.service import DeviceService
@@ -86,7 +87,7 @@ class Services:
             pace=Pace(_ANSWER_AFTER if config.auth_emulator is None else 0),
         )
         self.catalog: Final = CatalogService(firestore)
-        self.audit: Final = AuditService(clock)
+        self.audit: Final = AuditService(firestore, clock)
         self.orders: Final = OrderService(
             firestore,
             catalog=self.catalog,
@@ -95,6 +96,7 @@ class Services:
             clock=clock,
             tax_rate=config.tax_rate,
         )
+        self.admin_users: Final = AdminUserService(self.users, identity=identity, control=control, audit=self.audit)
         self.inbox: Final = InboxService(firestore, clock)
         self.screens: Final = ScreenService(self.users, self.orders, self.inbox)
         self.push: Final = PushService(

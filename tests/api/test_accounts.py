@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.people import PASSWORD, People
+from tests.people import PASSWORD
 
 PRODUCTS = "/v1/products"
 
@@ -18,19 +18,6 @@ def told(response):
     """What an answer says, without what differs between any two."""
     body = response.json()
     return response.status_code, {name: body.get(name) for name in ("success", "data", "code", "message", "errors")}
-
-
-@pytest.fixture(scope="module")
-def people(backend):
-    people = People(backend)
-    yield people
-    people.close()
-
-
-@pytest.fixture
-def member(people):
-    """Somebody whose address is proven."""
-    return people.verified()
 
 
 def login(backend, email, password=PASSWORD):
@@ -174,6 +161,31 @@ class TestVerifyEmail:
         people.follow(mail)
         assert people.account(user.uid)["emailVerified"] is True
         assert login(backend, user.email).status_code == 200
+
+
+def long_ago(people, user):
+    """The same user with a sign-in of six minutes ago."""
+    return people.with_claims(user, auth_time=people.claims(user)["auth_time"] - 360)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("POST", "/v1/auth/email", {"email": "new@example.com"}),
+        ("POST", "/v1/auth/password", {"password": "new horse"}),
+        ("DELETE", "/v1/users/me", None),
+    ],
+)
+def test_what_cannot_be_undone_needs_a_recent_sign_in(backend, people, member, call):
+    method, path, body = call
+    assert code(backend.http.request(method, path, json=body)) == (401, "TOKEN_MISSING")
+    response = long_ago(people, member).request(method, path, json=body)
+    assert code(response) == (401, "RECENT_SIGN_IN_REQUIRED")
+    # RFC 9470
+    assert response.headers["WWW-Authenticate"] == 'Bearer error="insufficient_user_authentication", max_age=300'
+    assert login(backend, member.email).status_code == 200
+    assert people.mails(member.email) == []
+    assert backend.document(f"revocations/{member.uid}") is None
 
 
 class TestChangeEmail:

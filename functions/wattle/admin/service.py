@@ -1,18 +1,21 @@
 """Who did what, when: written in the same transaction as the deed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wattle.adapters.firestore import Transaction
+from wattle.adapters.firestore import Firestore, Transaction
 from wattle.admin.repository import AuditRepository
+from wattle.admin.schemas import AuditEntry
 from wattle.context import Context
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
+from wattle.kit.retry import Deadline
+from wattle.kit.slices import Slice
 
 
 class AuditService:
-    def __init__(self, clock: Clock) -> None:
-        self._entries = AuditRepository()
+    def __init__(self, firestore: Firestore, clock: Clock) -> None:
+        self._entries = AuditRepository(firestore)
         self._clock = clock
 
     def record(self, transaction: Transaction, ctx: Context, action: str, target: str, diff: Mapping[str, Any]) -> None:
@@ -26,3 +29,13 @@ class AuditService:
             "diff": dict(diff),
         }
         self._entries.add_in(transaction, document_id(), entry)
+
+    def page(
+        self, target: str | None, after: Sequence[Any] | None, limit: int, deadline: Deadline
+    ) -> Slice[AuditEntry]:
+        """Entries, the newest first; with `target` those about one document."""
+        found = self._entries.page(target, after, limit, deadline)
+        return Slice([AuditEntry.stored(row.data, id=row.id) for row in found.rows], found.end)
+
+    def count(self, target: str | None, deadline: Deadline) -> int:
+        return self._entries.count(target, deadline)

@@ -1,8 +1,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wattle.adapters.firestore import AlreadyExists, Create, Document, Firestore, Transaction, Update
+from wattle.adapters.firestore import AlreadyExists, Create, Document, Firestore, Query, Reference, Transaction, Update
 from wattle.kit.retry import Deadline
+from wattle.kit.slices import Slice
 
 
 class UserRepository:
@@ -22,6 +23,20 @@ class UserRepository:
     def public(self, uid: str, deadline: Deadline) -> Document | None:
         """Anybody's, but only what others may see."""
         return self._firestore.get(_path(uid), deadline, ("displayName", "photoUrl", "deletedAt"))
+
+    def page_of_all(self, after: Sequence[Any] | None, limit: int, deadline: Deadline) -> Slice[Document]:
+        """Everybody, in the order of the ids, which are random: for administrators only. A position is (id)."""
+        query = Query(
+            "users",
+            order_by=[("__name__", "asc")],
+            after=None if after is None else (Reference(_path(after[0])),),
+            limit=limit,
+        )
+        rows = self._firestore.query(query, deadline)
+        return Slice(rows, (rows[-1].id,) if len(rows) == limit else None)
+
+    def count_of_all(self, deadline: Deadline) -> int:
+        return self._firestore.count(Query("users"), deadline)
 
     def get_in(self, transaction: Transaction, uid: str) -> Document | None:
         return transaction.get([_path(uid)])[0]

@@ -63,3 +63,16 @@ class Deletion(Resource):
 
     deleted_at: datetime
     purge_at: datetime
+
+
+class UserRecord(Resource):
+    """What is stored of a user, as far as administrators see it."""
+
+    id: str
+    display_name: str | None
+    email: str | None
+    phone_number: str | None
+    photo_url: str | None
+    created_at: datetime
+    deleted_at: datetime | None
+    purge_at: datetime | None = None

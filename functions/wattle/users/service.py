@@ -9,11 +9,12 @@ from wattle.context import AccountState, Caller, Context
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
+from wattle.kit.slices import Slice
 from wattle.users.deletion import DeletionService
 from wattle.users.preferences import Kind, NotificationPreferences, PreferencesChange, Recipient
 from wattle.users.profiles import new_profile
 from wattle.users.repository import UserRepository
-from wattle.users.schemas import Profile, ProfileChange, PublicProfile
+from wattle.users.schemas import Profile, ProfileChange, PublicProfile, UserRecord
 
 
 class UserService:
@@ -54,6 +55,24 @@ class UserService:
         if found is None or found.data["deletedAt"] is not None:
             raise UserNotFound
         return PublicProfile.stored(found.data, id=uid)
+
+    def page_of_all(self, after: Sequence[Any] | None, limit: int, deadline: Deadline) -> Slice[UserRecord]:
+        """Everybody, for administrators."""
+        found = self._users.page_of_all(after, limit, deadline)
+        return Slice([UserRecord.stored(row.data, id=row.id) for row in found.rows], found.end)
+
+    def count_of_all(self, deadline: Deadline) -> int:
+        return self._users.count_of_all(deadline)
+
+    def record(self, uid: str, deadline: Deadline) -> UserRecord | None:
+        """Anybody's profile, for administrators."""
+        found = self._users.get(uid, deadline)
+        return None if found is None else UserRecord.stored(found.data, id=uid)
+
+    def is_deleted_in(self, transaction: Transaction, uid: str) -> bool:
+        """Whether he deleted his account."""
+        found = self._users.get_in(transaction, uid)
+        return found is not None and found.data["deletedAt"] is not None
 
     def change_me(self, ctx: Context, change: ProfileChange) -> Profile:
         """Change the caller's profile; fields that were not sent stay as they are."""

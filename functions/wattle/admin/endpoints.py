@@ -1,0 +1,46 @@
+from wattle.admin.schemas import AuditEntry, DisableUser, ListAuditLog, ListUsers, SetRole, UserAccount
+from wattle.context import Context
+from wattle.http.envelope import Page
+from wattle.http.pagination import page, position
+from wattle.kit.slices import Slice
+from wattle.schema import PathId
+from wattle.services import Services
+
+
+def list_users(services: Services, ctx: Context, query: ListUsers) -> Page[UserAccount]:
+    """All users who ever used the API, in the order of their ids; with `email` the one who has this address."""
+    after = position(query, ctx, "admin-users", services.cursors)
+    if query.email is not None:
+        one = services.admin_users.find(query.email, ctx.deadline)
+        return Page(one, query.size, None, len(one) if query.include_total else None)
+    found = services.admin_users.page(after, query.size, ctx.deadline)
+    total = services.admin_users.count(ctx.deadline) if query.include_total else None
+    return page(found, query, ctx, "admin-users", services.cursors, total=total)
+
+
+def read_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
+    """One user: his profile and his account."""
+    return services.admin_users.get(user_id, ctx.deadline)
+
+
+def set_role(services: Services, ctx: Context, user_id: PathId, body: SetRole) -> UserAccount:
+    """Give a user a role, or take it away with null. Nobody can take away his own."""
+    return services.admin_users.set_role(ctx, user_id, body.role)
+
+
+def disable_user(services: Services, ctx: Context, user_id: PathId, body: DisableUser) -> UserAccount:
+    """Keep a user out, and end all his sessions."""
+    return services.admin_users.disable(ctx, user_id, body.reason)
+
+
+def enable_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
+    """Let a disabled user in again. He has to sign in."""
+    return services.admin_users.enable(ctx, user_id)
+
+
+def list_audit_log(services: Services, ctx: Context, query: ListAuditLog) -> Page[AuditEntry]:
+    """What administrators did, the newest first."""
+    after = position(query, ctx, "audit-log", services.cursors)
+    found: Slice[AuditEntry] = services.audit.page(query.target, after, query.size, ctx.deadline)
+    total = services.audit.count(query.target, ctx.deadline) if query.include_total else None
+    return page(found, query, ctx, "audit-log", services.cursors, total=total)

@@ -1,0 +1,142 @@
+"""What administrators do to users. Each deed is in the audit log, in the same transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wattle.accounts.claims import role_in, state_in, with_role, with_state
+from wattle.accounts.control import NOTHING, AccountControl, Change
+from wattle.accounts.errors import OwnAccount, UserNotFound
+from wattle.adapters.firestore import Transaction
+from wattle.adapters.identity import Account, Identity
+from wattle.adapters.identity_toolkit import IdentityUnavailable, InvalidEmail
+from wattle.admin.schemas import UserAccount
+from wattle.admin.service import AuditService
+from wattle.context import AccountState, Context, Role
+from wattle.errors import Unavailable
+from wattle.kit.retry import Deadline
+from wattle.kit.slices import Slice
+from wattle.users.schemas import UserRecord
+from wattle.users.service import UserService
+
+
+class AdminUserService:
+    def __init__(self, users: UserService, *, identity: Identity, control: AccountControl, audit: AuditService) -> None:
+        self._users = users
+        self._identity = identity
+        self._control = control
+        self._audit = audit
+
+    def page(self, after: Sequence[Any] | None, limit: int, deadline: Deadline) -> Slice[UserAccount]:
+        """All users with a profile, in the order of their ids. One query, and one call to Identity Toolkit."""
+        found = self._users.page_of_all(after, limit, deadline)
+        accounts = self._accounts([record.id for record in found.rows])
+        rows = [_user(record.id, record, accounts.get(record.id)) for record in found.rows]
+        return Slice(rows, found.end)
+
+    def count(self, deadline: Deadline) -> int:
+        """How many users have a profile."""
+        return self._users.count_of_all(deadline)
+
+    def find(self, email: str, deadline: Deadline) -> list[UserAccount]:
+        """The user with this address, as Firebase Authentication knows it; none or one."""
+        try:
+            account = self._identity.account_of(email)
+        except InvalidEmail:
+            return []
+        except IdentityUnavailable as error:
+            raise Unavailable("Firebase Authentication") from error
+        return [] if account is None else [_user(account.uid, self._users.record(account.uid, deadline), account)]
+
+    def get(self, uid: str, deadline: Deadline) -> UserAccount:
+        """One user.
+
+        Raises:
+            UserNotFound, Unavailable.
+        """
+        return _user(uid, self._users.record(uid, deadline), self._accounts([uid]).get(uid))
+
+    def set_role(self, ctx: Context, uid: str, role: Role | None) -> UserAccount:
+        """Give or take away a role. It counts for administrators' routes at once, for the rules with his next token.
+
+        Raises:
+            OwnAccount: nobody takes away his own role.
+            UserNotFound, Unavailable.
+        """
+        if uid == ctx.user.uid and role is not ctx.user.role:
+            raise OwnAccount
+
+        def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
+            before = role_in(account.claims)
+            self._record(transaction, ctx, "user.role", uid, {"role": [before and before.value, role and role.value]})
+            return NOTHING if before is role else Change(claims=with_role(account.claims, role))
+
+        self._control.change(uid, decide, ctx.deadline)
+        return self.get(uid, ctx.deadline)
+
+    def disable(self, ctx: Context, uid: str, reason: str | None) -> UserAccount:
+        """Keep a user out, and end his sessions.
+
+        Raises:
+            OwnAccount, UserNotFound, Unavailable.
+        """
+        if uid == ctx.user.uid:
+            raise OwnAccount
+
+        def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
+            diff = {"disabled": [account.disabled, True], "reason": [None, reason]}
+            self._record(transaction, ctx, "user.disable", uid, diff)
+            return Change(claims=with_state(account.claims, AccountState.DISABLED), disabled=True)
+
+        self._control.end_sessions(uid, decide, ctx.deadline)
+        return self.get(uid, ctx.deadline)
+
+    def enable(self, ctx: Context, uid: str) -> UserAccount:
+        """Let a user in again; his old sessions stay ended. One who deleted his account stays deleted.
+
+        Raises:
+            UserNotFound, Unavailable.
+        """
+
+        def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
+            if state_in(account.claims) is AccountState.DISABLED:
+                deleted = self._users.is_deleted_in(transaction, uid)
+                claims = with_state(account.claims, AccountState.DELETED if deleted else AccountState.ACTIVE)
+            else:
+                claims = dict(account.claims)
+            self._record(transaction, ctx, "user.enable", uid, {"disabled": [account.disabled, False]})
+            return Change(claims=claims, disabled=False)
+
+        self._control.change(uid, decide, ctx.deadline)
+        return self.get(uid, ctx.deadline)
+
+    def _record(self, transaction: Transaction, ctx: Context, action: str, uid: str, diff: Mapping[str, Any]) -> None:
+        self._audit.record(transaction, ctx, action, f"users/{uid}", diff)
+
+    def _accounts(self, uids: Sequence[str]) -> Mapping[str, Account]:
+        try:
+            return self._identity.accounts(uids)
+        except IdentityUnavailable as error:
+            raise Unavailable("Firebase Authentication") from error
+
+
+def _user(uid: str, record: UserRecord | None, account: Account | None) -> UserAccount:
+    # The account knows best how he signs in; what he shows to others is in his profile.
+    signs_in, shows = account or record, record or account
+    if signs_in is None or shows is None:
+        raise UserNotFound
+    return UserAccount(
+        id=uid,
+        email=signs_in.email,
+        email_verified=account is not None and account.email_verified,
+        display_name=shows.display_name,
+        phone_number=signs_in.phone_number,
+        photo_url=shows.photo_url,
+        role=role_in(account.claims) if account else None,
+        disabled=account is not None and account.disabled,
+        has_profile=record is not None,
+        has_account=account is not None,
+        created_at=signs_in.created_at,
+        last_sign_in_at=account.last_sign_in_at if account else None,
+        deleted_at=record.deleted_at if record else None,
+        purge_at=record.purge_at if record else None,
+    )
