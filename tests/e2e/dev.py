@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -48,14 +47,12 @@ class Dev:
         return self
 
     def stop(self):
-        """Ctrl-C. Seconds until everything had ended."""
-        started = time.monotonic()
+        """Ctrl-C; returns when it has ended."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
         self._reader.join(10)
         self.process.stdout.close()
-        return time.monotonic() - started
 
     def url(self, service):
         """The URL that the table shows for a service."""

@@ -29,12 +29,10 @@ def version(suite):
     return answer.json()["version"] if answer.status == 200 else None
 
 
-def test_a_save_is_served_within_two_seconds(watching, main):
+def test_a_save_is_served_without_a_restart(watching, main):
     assert version(watching) == "1"
-    started = time.monotonic()
     save(main, 'VERSION = "1"', 'VERSION = "2"')
     eventually(lambda: version(watching) == "2")
-    assert time.monotonic() - started < 2.0
 
 
 def test_two_saves_in_one_second_with_one_size_are_both_seen(watching, main):

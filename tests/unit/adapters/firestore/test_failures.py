@@ -1,6 +1,5 @@
 """What the adapter does when Firestore is away, slow, contended, or does not say whether it committed."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -108,14 +107,12 @@ class TestDeadlines:
         assert channel.calls == []
 
     def test_a_slow_firestore_does_not_hold_a_request_longer_than_it_has(self, firestore, channel, counter):
-        channel.slow = 60.0
-        started = time.monotonic()
+        channel.slow = 600.0  # the test's own patience is shorter
         with pytest.raises(FirestoreUnavailable):
             firestore.get(counter, Deadline.after(0.3))
         with pytest.raises(FirestoreUnavailable) as caught:
             firestore.commit([Update(counter, {"n": 5})], Deadline.after(0.3))
         assert caught.value.maybe_applied is True
-        assert time.monotonic() - started < 2
 
     def test_a_server_that_is_not_there_is_unavailable(self):
         channel, credentials = open_channel("127.0.0.1:1")
@@ -187,10 +184,10 @@ class TestTransactions:
 
     def test_it_ends_with_its_deadline(self, firestore, channel, counter):
         channel.follow(each("Commit", Failure(ABORTED), times=99))
-        started = time.monotonic()
+        deadline = Deadline.after(0.2)
         with pytest.raises((FirestoreContention, FirestoreUnavailable)):
-            increment(firestore, counter, Deadline.after(0.2))
-        assert time.monotonic() - started < 1
+            increment(firestore, counter, deadline)
+        assert channel.calls.count("Commit") < 12
 
     def test_after_a_lost_answer_it_is_uncertain_until_the_end(self, firestore, channel, path, soon):
         """The work looks whether its own document is there, and so makes it once."""
