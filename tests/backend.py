@@ -110,6 +110,7 @@ class Backend:
             "active": True,
             "stock": None,
             "updatedAt": datetime.now(UTC),
+            "version": 1,
         }
         self.firestore.commit([Create(f"products/{product_id}", stored | data)], Deadline.after(10))
         return product_id

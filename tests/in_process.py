@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import httpx
+from tests.backend import User
 
 from wattle import config
 from wattle.adapters.fcm import Fcm
@@ -69,9 +70,12 @@ class Faults(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor
 
 
 class Instance:
-    """One instance of the API: `http` talks to it, headers of a User (`user.headers`) sign in."""
+    """One instance of the API: `http` talks to it, headers of a User (`user.headers`) sign in.
 
-    def __init__(self, backend, *, clock=None, app_check=None, routes=ROUTES, **settings) -> None:
+    `wrap` may stand in for the channel to Firestore, as `FaultyChannel` does.
+    """
+
+    def __init__(self, backend, *, clock=None, app_check=None, routes=ROUTES, wrap=None, **settings) -> None:
         self.clock = clock or Clock()
         self.faults = Faults()
         ports = backend.suite.ports
@@ -90,9 +94,10 @@ class Instance:
         )
         channel, credentials = open_channel(firestore)
         self._channel = channel
+        self.firestore_channel = (wrap or (lambda same: same))(grpc.intercept_channel(channel, self.faults))
         self.services = Services(
             self.config,
-            firestore=Firestore(backend.project_id, grpc.intercept_channel(channel, self.faults), credentials),
+            firestore=Firestore(backend.project_id, self.firestore_channel, credentials),
             identity=Identity(IdentityToolkit(backend.project_id, "k", auth)),
             verifier=TokenVerifier(backend.project_id, None),
             fcm=Fcm(backend.project_id, self.config.fcm_emulator),
@@ -101,6 +106,10 @@ class Instance:
         )
         self.api = create_api(lambda: self.services, routes)
         self.http = httpx.Client(transport=httpx.WSGITransport(self.api), base_url="http://api")
+
+    def as_user(self, user: User) -> User:
+        """The same user, whose requests come to this instance."""
+        return User(user.uid, user.email, user.token, self.http)
 
     def close(self) -> None:
         self.http.close()

@@ -22,6 +22,7 @@ from wattle.adapters.firestore import Firestore, Transaction, Update, Write
 from wattle.adapters.firestore.client import open_channel
 from wattle.kit.money import tax_on
 from wattle.kit.retry import Deadline
+from wattle.orders.shards import shard_of
 from wattle.orders.states import Status
 
 ORDERS_OF_ALICE: Final = 280
@@ -107,6 +108,7 @@ def _products() -> Iterator[Write]:
             "active": True,
             "stock": stock,
             "updatedAt": now,
+            "version": 1,
         }
         yield Update(f"products/{product_id}", data, upsert=True)
 
@@ -161,14 +163,18 @@ def _order(dice: random.Random, uid: str, at: datetime) -> Iterator[Write]:
         "updatedAt": at,
         "deletedAt": None,
         "version": len(history),
+        "shard": shard_of(order_id),
+        "changedAt": at,
     }
     yield Update(f"orders/{order_id}", data, upsert=True)
     before = None
     for number, status in enumerate(history, start=1):
-        event = {
+        event: dict[str, Any] = {
+            "number": number,
             "type": "created" if before is None else "status",
             "from": before and before.value,
             "to": status.value,
+            "changed": [],
             "actor": "customer" if before is None else "shop",
             "at": at,
             "reason": None,

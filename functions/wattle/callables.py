@@ -75,7 +75,7 @@ def create_order(services: Services, request: CallableRequest[Any]) -> dict[str,
         body = to_json(data)
         order = parse_body(body, CreateOrder)
         call: IdempotentCall | None = idempotent_call(key, ctx.user.uid, "createOrder", body)
-        placed = services.orders.create(Context(ctx.request_id, ctx.deadline, ctx.caller, call), order)
+        placed = services.orders.placement.create(Context(ctx.request_id, ctx.deadline, ctx.caller, call), order)
         return {"order": to_jsonable_python(placed.order, by_alias=True), "replayed": placed.replayed}
 
     return _called(services, request, work)

@@ -1,13 +1,24 @@
 """Bases of every model of the contract: camelCase outside, snake_case inside. Callables use them as REST does."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MOST: Final = 100
-_LONGEST: Final = 2000
+LONGEST_CURSOR: Final = 2000
 # These say how much of a list is wanted, not which list.
 _HOW_MUCH: Final = {"limit", "cursor", "fields", "include_total"}
 
@@ -51,6 +62,27 @@ class Resource(BaseModel):
         return cast(Self, cls.model_construct(**data, **computed))
 
 
+# RFC 3339 section 5.6. pydantic alone would also take numbers, dates and times without a zone.
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.IGNORECASE | re.ASCII)
+
+
+def _formed(value: Any) -> Any:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("rfc3339", "give a time as RFC 3339 has it, such as 2026-11-23T09:30:00Z")
+    return value
+
+
+def _near(moment: datetime) -> datetime:
+    # Firestore keeps the years 1 to 9999; arithmetic at either end would leave them.
+    if not 1900 <= moment.year <= 2900:
+        raise PydanticCustomError("year_out_of_range", "the year must be between 1900 and 2900")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_formed), AfterValidator(_near)]
+"""A time in RFC 3339, with any offset."""
+
+
 PathId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
 """An id in a path: what is no valid Firestore document id never gets as far as Firestore."""
 
@@ -61,7 +93,9 @@ class PageParameters(Parameters):
     limit: Annotated[
         int, Field(ge=1, description=f"How many at most; a number above {LIMIT_MOST} counts as {LIMIT_MOST}.")
     ] = LIMIT_DEFAULT
-    cursor: Annotated[str | None, Field(max_length=_LONGEST, description="`nextCursor` of the page before.")] = None
+    cursor: Annotated[str | None, Field(max_length=LONGEST_CURSOR, description="`nextCursor` of the page before.")] = (
+        None
+    )
     include_total: Annotated[bool, Field(description="Also count the whole list.")] = False
 
     @property

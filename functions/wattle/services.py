@@ -86,12 +86,13 @@ class Services:
             devices=self.devices,
             pace=Pace(_ANSWER_AFTER if config.auth_emulator is None else 0),
         )
-        self.catalog: Final = CatalogService(firestore)
         self.audit: Final = AuditService(firestore, clock)
+        idempotency = IdempotencyService(clock)
+        self.catalog: Final = CatalogService(firestore, idempotency=idempotency, audit=self.audit, clock=clock)
         self.orders: Final = OrderService(
             firestore,
             catalog=self.catalog,
-            idempotency=IdempotencyService(clock),
+            idempotency=idempotency,
             audit=self.audit,
             clock=clock,
             tax_rate=config.tax_rate,

@@ -3,21 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.api.orders import ADDRESS, code, place
 from tests.backend import eventually
-
-ADDRESS = {"name": "A B", "line1": "1 George St", "city": "Sydney", "postalCode": "2000", "country": "AU"}
-
-
-def place(user, *items, **options):
-    body = {"items": [{"productId": product_id, "quantity": quantity} for product_id, quantity in items]}
-    return user.post("/v1/orders", body | options.pop("body", {}), **options)
-
-
-def code(response):
-    body = response.json()
-    assert body["success"] is False
-    assert body["requestId"] == response.headers["X-Request-Id"]
-    return response.status_code, body["code"]
 
 
 class TestCreate:
@@ -84,7 +71,7 @@ class TestCreate:
             ({"items": [{"productId": "p", "quantity": "1"}]}, {"items[0].quantity"}),
             ({"items": [{"productId": "p", "quantity": 1.5}]}, {"items[0].quantity"}),
             ({"items": [{"productId": "a/b", "quantity": True}]}, {"items[0].productId", "items[0].quantity"}),
-            ({"items": [{"productId": "p", "quantity": 1}] * 2}, {"items"}),
+            ({"items": [{"productId": "p", "quantity": 1}] * 2}, {"items[1].productId"}),
             ({"items": [{"productId": f"p{n}", "quantity": 1} for n in range(101)]}, {"items"}),
             ({"items": [{"productId": "p", "quantity": 1, "unitPrice": 1}]}, {"items[0].unitPrice"}),
             ({"items": [{"productId": "p", "quantity": 1}], "total": 1, "note": ""}, {"total", "note"}),

@@ -120,6 +120,7 @@ def product(number, *, active):
         "active": active,
         "stock": None,
         "updatedAt": START,
+        "version": 1,
     }
 
 

@@ -12,7 +12,7 @@ def list_users(services: Services, ctx: Context, query: ListUsers) -> Page[UserA
     after = position(query, ctx, "admin-users", services.cursors)
     if query.email is not None:
         one = services.admin_users.find(query.email, ctx.deadline)
-        return Page(one, query.size, None, len(one) if query.include_total else None)
+        return Page(one, query.size, None, has_next=False, total=len(one) if query.include_total else None)
     found = services.admin_users.page(after, query.size, ctx.deadline)
     total = services.admin_users.count(ctx.deadline) if query.include_total else None
     return page(found, query, ctx, "admin-users", services.cursors, total=total)

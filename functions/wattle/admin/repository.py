@@ -15,7 +15,10 @@ class AuditRepository:
         self._firestore = firestore
 
     def add_in(self, transaction: Transaction, entry_id: str, data: Mapping[str, Any]) -> None:
-        transaction.write(Create(f"{_COLLECTION}/{entry_id}", data))
+        transaction.write(Create(_path(entry_id), data))
+
+    def exists_in(self, transaction: Transaction, entry_id: str) -> bool:
+        return transaction.get([_path(entry_id)], fields=())[0] is not None
 
     def page(self, target: str | None, after: Sequence[Any] | None, limit: int, deadline: Deadline) -> Slice[Document]:
         """Entries, the newest first. A position is (at, id). Administrators are too few for a hot spot."""
@@ -23,7 +26,7 @@ class AuditRepository:
             _COLLECTION,
             where=_about(target),
             order_by=[("at", "desc"), ("__name__", "desc")],
-            after=None if after is None else (after[0], Reference(f"{_COLLECTION}/{after[1]}")),
+            after=None if after is None else (after[0], Reference(_path(after[1]))),
             limit=limit,
         )
         rows = self._firestore.query(query, deadline)
@@ -32,6 +35,10 @@ class AuditRepository:
 
     def count(self, target: str | None, deadline: Deadline) -> int:
         return self._firestore.count(Query(_COLLECTION, where=_about(target)), deadline)
+
+
+def _path(entry_id: str) -> str:
+    return f"{_COLLECTION}/{entry_id}"
 
 
 def _about(target: str | None) -> Sequence[Any]:

@@ -18,8 +18,20 @@ class AuditService:
         self._entries = AuditRepository(firestore)
         self._clock = clock
 
-    def record(self, transaction: Transaction, ctx: Context, action: str, target: str, diff: Mapping[str, Any]) -> None:
-        """Add an entry. `target` is a document's path; `diff` says what changed, as [before, after]."""
+    def record(  # noqa: PLR0913 (what an entry says)
+        self,
+        transaction: Transaction,
+        ctx: Context,
+        action: str,
+        target: str,
+        diff: Mapping[str, Any],
+        *,
+        entry_id: str | None = None,
+    ) -> None:
+        """Add an entry. `target` is a document's path; `diff` says what changed, as [before, after].
+
+        Whoever has to know later whether the deed was done gives the entry an id of his own.
+        """
         entry = {
             "actor": ctx.user.uid,
             "action": action,
@@ -28,7 +40,11 @@ class AuditService:
             "requestId": ctx.request_id,
             "diff": dict(diff),
         }
-        self._entries.add_in(transaction, document_id(), entry)
+        self._entries.add_in(transaction, entry_id or document_id(), entry)
+
+    def is_recorded(self, transaction: Transaction, entry_id: str) -> bool:
+        """Whether the deed of this entry was done: an earlier commit of the transaction took effect."""
+        return self._entries.exists_in(transaction, entry_id)
 
     def page(
         self, target: str | None, after: Sequence[Any] | None, limit: int, deadline: Deadline

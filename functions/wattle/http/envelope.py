@@ -30,11 +30,12 @@ class Reply(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list. `next_cursor` is None on the last page."""
+    """One page of a list. `next_cursor` leads on; only delta sync has one on the last page too, for the next time."""
 
     items: Sequence[T]
     limit: int
     next_cursor: str | None
+    has_next: bool
     total: int | None = None
     selection: Selection | None = None
 
@@ -89,7 +90,7 @@ class Envelope:
 
 
 def _pagination(page: Page[Any]) -> dict[str, Any]:
-    pagination = {"limit": page.limit, "nextCursor": page.next_cursor, "hasNext": page.next_cursor is not None}
+    pagination = {"limit": page.limit, "nextCursor": page.next_cursor, "hasNext": page.has_next}
     return pagination if page.total is None else {**pagination, "total": page.total}
 
 

@@ -106,4 +106,4 @@ def page(  # noqa: PLR0913 (what a page is made of)
     cursor = None
     if part.end is not None:
         cursor = signer.sign(part.end, ctx.user.uid, name, parameters.binding())
-    return Page(part.rows, parameters.size, cursor, total, selection)
+    return Page(part.rows, parameters.size, cursor, has_next=cursor is not None, total=total, selection=selection)

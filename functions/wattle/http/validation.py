@@ -1,6 +1,7 @@
 """From the bytes of a request to the models that endpoints take."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -102,7 +103,15 @@ def parse_query(request: Request, model: type[P]) -> P:
 
 def _failed(error: ValidationError) -> ValidationFailed:
     details = error.errors(include_url=False, include_context=True)[:_ERRORS_MOST]
-    return ValidationFailed([FieldError(_path(d["loc"]), d["type"].upper(), _sentence(d)) for d in details])
+    return ValidationFailed(
+        [FieldError(_path((*d["loc"], *at)), d["type"].upper(), _sentence(d)) for d in details for at in _places(d)]
+    )
+
+
+def _places(detail: ErrorDetails) -> Sequence[tuple[int | str, ...]]:
+    """Where below its field an error lies. A rule on a whole list says with `places` which members break it."""
+    places: Sequence[tuple[int | str, ...]] = detail.get("ctx", {}).get("places", [()])
+    return places
 
 
 def _sentence(detail: ErrorDetails) -> str:

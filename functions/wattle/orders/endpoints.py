@@ -1,27 +1,64 @@
+from datetime import datetime
+from typing import Final
+
 from wattle.context import Context
 from wattle.http.envelope import Page, Reply
 from wattle.http.fields import select
 from wattle.http.idempotency import REPLAYED
 from wattle.http.pagination import page, position
-from wattle.orders.schemas import ChangeStatus, CreateOrder, ListOrders, Order
+from wattle.orders.schemas import (
+    AdminOrder,
+    AmendOrder,
+    CancelOrder,
+    ChangeStatus,
+    CreateOrder,
+    ListEvents,
+    ListOrders,
+    Order,
+    OrderEvent,
+    OrderFilter,
+)
+from wattle.orders.sync import SyncPosition
 from wattle.schema import PathId
 from wattle.services import Services
+
+_SYNC: Final = "orders/changes"
 
 
 def create_order(services: Services, ctx: Context, body: CreateOrder) -> Reply[Order]:
     """Place an order at the shop's prices."""
-    placed = services.orders.create(ctx, body)
+    placed = services.orders.placement.create(ctx, body)
     return Reply(placed.order, status=201, headers=REPLAYED if placed.replayed else {})
 
 
 def list_orders(services: Services, ctx: Context, query: ListOrders) -> Page[Order]:
-    """The caller's orders, newest first."""
+    """The caller's orders, newest first.
+
+    With `updatedAfter` it is delta sync: what changed, in the order of the changes, removed orders as well (their
+    `deletedAt` is set). Start with a time, or with 1970-01-01T00:00:00Z for everything; go on with `nextCursor` as
+    `updatedAfter` while `hasNext` is true; then keep the last `nextCursor` for the next time. A change can come twice:
+    put orders in by their id, and keep the higher `version`.
+    """
+    if query.updated_after is not None:
+        return _changed_orders(services, ctx, query, query.updated_after)
     selection = select(query.fields, Order)
     after = position(query, ctx, "orders", services.cursors)
     fields = selection.projection if selection else None
-    found = services.orders.page(ctx, query.status, after, query.size, fields)
-    total = services.orders.count(ctx, query.status) if query.include_total else None
+    found = services.orders.page(ctx, query.criteria, after, query.size, fields)
+    total = services.orders.count(ctx, query.criteria) if query.include_total else None
     return page(found, query, ctx, "orders", services.cursors, total=total, selection=selection)
+
+
+def _changed_orders(services: Services, ctx: Context, query: ListOrders, after: datetime | str) -> Page[Order]:
+    selection = select(query.fields, Order)
+    if isinstance(after, datetime):
+        start = SyncPosition.since(after)
+    else:
+        start = SyncPosition(*services.cursors.read(after, ctx.user.uid, _SYNC, {}))
+    found = services.orders.changes(ctx, start, query.size, selection.projection if selection else None)
+    reached = (found.position.at, found.position.row, found.position.restart)
+    cursor = services.cursors.sign(reached, ctx.user.uid, _SYNC, {})
+    return Page(found.rows, query.size, cursor, has_next=found.more, selection=selection)
 
 
 def read_order(services: Services, ctx: Context, order_id: PathId) -> Order:
@@ -29,6 +66,46 @@ def read_order(services: Services, ctx: Context, order_id: PathId) -> Order:
     return services.orders.get(ctx, order_id)
 
 
-def change_status(services: Services, ctx: Context, order_id: PathId, body: ChangeStatus) -> Order:
-    """Move an order on, as an administrator."""
-    return services.orders.change_status(ctx, order_id, body.status, body.reason)
+def amend_order(services: Services, ctx: Context, order_id: PathId, body: AmendOrder) -> Order:
+    """Change a pending order: its items, address or note."""
+    return services.orders.amendments.amend(ctx, order_id, body)
+
+
+def cancel_order(services: Services, ctx: Context, order_id: PathId, body: CancelOrder) -> Order:
+    """Cancel a pending or confirmed order. Cancelling it again answers the same."""
+    return services.orders.amendments.cancel(ctx, order_id, body.reason)
+
+
+def remove_order(services: Services, ctx: Context, order_id: PathId) -> Order:
+    """Take an order that is delivered, refunded or cancelled off the caller's list, on all of his phones."""
+    return services.orders.amendments.remove(ctx, order_id)
+
+
+def list_events(services: Services, ctx: Context, order_id: PathId, query: ListEvents) -> Page[OrderEvent]:
+    """What happened to one of the caller's orders, newest first."""
+    name = f"orders/{order_id}/events"
+    after = position(query, ctx, name, services.cursors)
+    found = services.orders.events(ctx, order_id, after, query.size)
+    total = services.orders.count_events(ctx, order_id) if query.include_total else None
+    return page(found, query, ctx, name, services.cursors, total=total)
+
+
+def list_all_orders(services: Services, ctx: Context, query: OrderFilter) -> Page[AdminOrder]:
+    """Everybody's orders, newest first, removed ones as well."""
+    selection = select(query.fields, AdminOrder)
+    after = position(query, ctx, "admin/orders", services.cursors)
+    found = services.orders.page_of_all(
+        ctx, query.criteria, after, query.size, selection.projection if selection else None
+    )
+    total = services.orders.count_of_all(ctx, query.criteria) if query.include_total else None
+    return page(found, query, ctx, "admin/orders", services.cursors, total=total, selection=selection)
+
+
+def read_any_order(services: Services, ctx: Context, order_id: PathId) -> AdminOrder:
+    """Anybody's order."""
+    return services.orders.get_any(ctx, order_id)
+
+
+def change_status(services: Services, ctx: Context, order_id: PathId, body: ChangeStatus) -> AdminOrder:
+    """Move an order on, as an administrator. Cancelling gives the stock back."""
+    return services.orders.amendments.change_status(ctx, order_id, body.status, body.reason)

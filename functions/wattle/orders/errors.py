@@ -21,6 +21,20 @@ class InvalidTransition(WattleError):
         super().__init__(f"An order that is {present} cannot become {wanted}, only {possible}.")
 
 
+class OrderNotPending(WattleError):
+    code = Code.ORDER_NOT_PENDING
+
+    def __init__(self, present: Status) -> None:
+        super().__init__(f"The order is {present}: only a pending one can be changed.")
+
+
+class OrderStillOpen(WattleError):
+    code = Code.ORDER_STILL_OPEN
+
+    def __init__(self, present: Status) -> None:
+        super().__init__(f"The order is {present}: only one that is delivered, refunded or cancelled can be removed.")
+
+
 class MixedCurrencies(WattleError):
     code = Code.MIXED_CURRENCIES
 

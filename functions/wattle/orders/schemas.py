@@ -1,14 +1,16 @@
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from wattle.orders.criteria import Criteria
 from wattle.orders.states import Status
-from wattle.schema import Body, PageParameters, PathId, Resource
+from wattle.schema import LONGEST_CURSOR, Body, Moment, PageParameters, PathId, Resource
 
-ITEMS_MOST = 100
-QUANTITY_MOST = 999
+ITEMS_MOST: Final = 100
+QUANTITY_MOST: Final = 999
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -31,25 +33,114 @@ class NewAddress(Body):
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
+def _each_product_once(items: list[NewItem]) -> list[NewItem]:
+    first: dict[str, int] = {}
+    again = [n for n, item in enumerate(items) if first.setdefault(item.product_id, n) != n]
+    if again:
+        places = [(n, "productId") for n in again]
+        raise PydanticCustomError("duplicate_product", "name each product once, with its quantity", {"places": places})
+    return items
+
+
+NewItems = Annotated[list[NewItem], Field(min_length=1, max_length=ITEMS_MOST), AfterValidator(_each_product_once)]
+
+
 class CreateOrder(Body):
     """What is wanted. Prices are the shop's."""
 
-    items: Annotated[list[NewItem], Field(min_length=1, max_length=ITEMS_MOST)]
+    items: NewItems
     shipping_address: NewAddress | None = None
     note: Note | None = None
 
-    @field_validator("items")
-    @classmethod
-    def _each_product_once(cls, items: list[NewItem]) -> list[NewItem]:
-        ids = [item.product_id for item in items]
-        if len(set(ids)) < len(ids):
-            raise PydanticCustomError("duplicate_product", "name each product once, with its quantity")
-        return items
+
+class AmendOrder(Body):
+    """What shall change: at least one field. `null` empties the address or the note.
+
+    `items` is the whole new list: a line whose quantity changed, or that is new, gets the present price; what is
+    missing from it is taken out.
+    """
+
+    items: Annotated[NewItems, Field(default_factory=list)]
+    shipping_address: NewAddress | None = None
+    note: Note | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "send at least one of items, shippingAddress and note")
+        return self
+
+    def plain_fields(self) -> dict[str, Any]:
+        """Those that were sent, but `items`, as they are stored."""
+        sent: dict[str, Any] = {}
+        if "note" in self.model_fields_set:
+            sent["note"] = self.note
+        if "shipping_address" in self.model_fields_set:
+            address = self.shipping_address
+            sent["shippingAddress"] = address.model_dump(by_alias=True) if address else None
+        return sent
 
 
-class ListOrders(PageParameters):
+class CancelOrder(Body):
+    reason: Note | None = None
+
+
+Fields = Annotated[str | None, Field(description="Names, comma separated: only these are sent.")]
+
+
+class OrderFilter(PageParameters):
+    """`createdFrom` is part of the range, `createdTo` is not."""
+
     status: Status | None = None
-    fields: Annotated[str | None, Field(description="Names, comma separated: only these are sent.")] = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    fields: Fields = None
+
+    @property
+    def criteria(self) -> Criteria:
+        return Criteria(self.status, self.created_from, self.created_to)
+
+    @field_validator("created_to")
+    @classmethod
+    def _after_from(cls, to: Moment | None, info: ValidationInfo) -> Moment | None:
+        start = info.data.get("created_from")
+        if to is not None and start is not None and to <= start:
+            raise PydanticCustomError("empty_range", "createdTo must be later than createdFrom")
+        return to
+
+
+class ListOrders(OrderFilter):
+    sort: Annotated[
+        Literal["-createdAt", "createdAt"], Field(description="Newest first (`-createdAt`) or oldest first.")
+    ] = "-createdAt"
+    updated_after: Annotated[
+        Moment | Annotated[str, Field(max_length=LONGEST_CURSOR)] | None,
+        Field(
+            union_mode="left_to_right",
+            description="Delta sync: a time, or `nextCursor` of the sync before. Only `limit` and `fields` go with it.",
+        ),
+    ] = None
+
+    @property
+    def criteria(self) -> Criteria:
+        return replace(super().criteria, oldest_first=self.sort == "createdAt")
+
+    @field_validator("updated_after")
+    @classmethod
+    def _alone(cls, after: datetime | str | None, info: ValidationInfo) -> datetime | str | None:
+        # A filtered sync would never tell that an order has left the filter.
+        if after is not None and any(
+            value != cls.model_fields[name].default for name, value in info.data.items() if name not in _WITH_SYNC
+        ):
+            raise PydanticCustomError("not_with_others", "only limit and fields go with updatedAfter")
+        return after
+
+
+_WITH_SYNC: Final = {"limit", "fields"}
+
+
+class ListEvents(PageParameters):
+    """Nothing but where and how much."""
 
 
 class ChangeStatus(Body):
@@ -93,4 +184,22 @@ class Order(Resource):
     note: str | None
     created_at: datetime
     updated_at: datetime
+    deleted_at: Annotated[datetime | None, Field(description="When its owner took it off his list.")] = None
     version: int
+
+
+class AdminOrder(Order):
+    user_id: str
+
+
+class OrderEvent(Resource):
+    """One change of an order: the one that made its version `number`. `changed` names the fields of an amendment."""
+
+    number: int
+    type: Literal["created", "status", "amended", "removed"]
+    from_status: Annotated[Status | None, Field(alias="from")]
+    to_status: Annotated[Status, Field(alias="to")]
+    changed: list[str]
+    actor: Literal["customer", "shop"]
+    reason: str | None
+    at: datetime

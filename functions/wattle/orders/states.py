@@ -22,3 +22,6 @@ NEXT: Final[Mapping[Status, frozenset[Status]]] = {
     Status.CANCELLED: frozenset(),
     Status.REFUNDED: frozenset(),
 }
+
+CLOSED: Final = frozenset({Status.DELIVERED, Status.REFUNDED, Status.CANCELLED})
+"""Nothing is under way any more: its owner may take such an order off his list."""

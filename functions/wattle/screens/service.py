@@ -8,6 +8,7 @@ from wattle.errors import WattleError
 from wattle.failures import told
 from wattle.inbox.service import InboxService
 from wattle.kit.parallel import side_by_side
+from wattle.orders.criteria import Criteria
 from wattle.orders.service import OrderService
 from wattle.screens.schemas import (
     Failed,
@@ -49,7 +50,7 @@ class ScreenService:
         return Home(profile=profile, recent_orders=recent_orders, notifications=notifications)
 
     def _recent_orders(self, ctx: Context) -> list[Any]:
-        return list(self._orders.page(ctx, None, None, RECENT_ORDERS, None).rows)
+        return list(self._orders.page(ctx, Criteria(), None, RECENT_ORDERS, None).rows)
 
 
 def _contained(section: Callable[[], Any]) -> Callable[[], Any]:

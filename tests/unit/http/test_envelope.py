@@ -47,19 +47,19 @@ def test_a_tag_is_of_the_data_and_not_of_the_moment():
     later = Envelope(lambda: MOMENT.replace(year=2027))
     tag = ENVELOPE.success(THING, "r-1", tagged=True).headers["ETag"]
     assert later.success(THING, "r-2", tagged=True).headers["ETag"] == tag
-    assert ENVELOPE.success(Page([THING], 1, "next"), "r", tagged=True).headers["ETag"] != tag
+    assert ENVELOPE.success(Page([THING], 1, "next", has_next=True), "r", tagged=True).headers["ETag"] != tag
     assert "ETag" not in ENVELOPE.success(THING, "r-1").headers
     assert "ETag" in ENVELOPE.success(Reply(THING, status=201), "r-1").headers
 
 
 def test_a_page_says_how_it_goes_on():
-    assert body(ENVELOPE.success(Page([THING], 1, "next", total=7), "r"))["pagination"] == {
+    assert body(ENVELOPE.success(Page([THING], 1, "next", has_next=True, total=7), "r"))["pagination"] == {
         "limit": 1,
         "nextCursor": "next",
         "hasNext": True,
         "total": 7,
     }
-    last = body(ENVELOPE.success(Page([], 20, None), "r"))
+    last = body(ENVELOPE.success(Page([], 20, None, has_next=False), "r"))
     assert last["data"] == []
     assert last["pagination"] == {"limit": 20, "nextCursor": None, "hasNext": False}
 
@@ -67,7 +67,9 @@ def test_a_page_says_how_it_goes_on():
 def test_a_selection_cuts_one_and_many():
     selection = select("unitPrice", Thing)
     assert body(ENVELOPE.success(Reply(THING, selection=selection), "r"))["data"] == {"unitPrice": 3}
-    assert body(ENVELOPE.success(Page([THING], 1, None, selection=selection), "r"))["data"] == [{"unitPrice": 3}]
+    assert body(ENVELOPE.success(Page([THING], 1, None, has_next=False, selection=selection), "r"))["data"] == [
+        {"unitPrice": 3}
+    ]
 
 
 def test_a_partial_resource_is_cut_without_a_warning():

@@ -17,7 +17,7 @@ from wattle.adapters.firestore.guard import guarded
 from wattle.adapters.firestore.query import Query
 from wattle.adapters.firestore.transaction import Transaction
 from wattle.adapters.firestore.usage import Usage, track_usage
-from wattle.adapters.firestore.values import SERVER_TIMESTAMP, Data, Document, Increment, Reference
+from wattle.adapters.firestore.values import SERVER_TIMESTAMP, Data, Document, Increment, Reference, Snapshot
 from wattle.adapters.firestore.writes import Create, Delete, Update, Write
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "PreconditionFailed",
     "Query",
     "Reference",
+    "Snapshot",
     "Transaction",
     "Update",
     "Usage",

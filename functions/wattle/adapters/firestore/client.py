@@ -13,7 +13,7 @@ from wattle.adapters.firestore import messages as m
 from wattle.adapters.firestore.query import Query
 from wattle.adapters.firestore.rpc import Rpc
 from wattle.adapters.firestore.transaction import Transaction, run_transaction
-from wattle.adapters.firestore.values import Document, decode_document
+from wattle.adapters.firestore.values import Document, Snapshot, decode_document, decode_time
 from wattle.adapters.firestore.writes import Write, encode_write
 from wattle.kit.retry import Deadline
 
@@ -102,9 +102,14 @@ class Firestore:
 
     def query(self, query: Query, deadline: Deadline) -> list[Document]:
         """What the query finds, in its order. A read for each document, at least one; one round trip."""
+        return self.snapshot(query, deadline).documents
+
+    def snapshot(self, query: Query, deadline: Deadline) -> Snapshot:
+        """What the query finds, and when. Costs what `query` does."""
         request = m.RunQueryRequest(parent=self._parent(query))
         request.structured_query.CopyFrom(query.encode(self._root))
-        return [decode_document(found) for found in self._rpc.run_query(request, deadline)]
+        found, read_time = self._rpc.run_query(request, deadline)
+        return Snapshot([decode_document(document) for document in found], decode_time(read_time))
 
     def count(self, query: Query, deadline: Deadline) -> int:
         """How many documents the query finds. A read for each 1,000, at least one; one round trip."""

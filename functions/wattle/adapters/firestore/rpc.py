@@ -98,17 +98,15 @@ class Rpc:
         attempts = 1 if request.HasField("new_transaction") else _READ_ATTEMPTS
         return _read("BatchGetDocuments", call, deadline, attempts)
 
-    def run_query(self, request: Any, deadline: Deadline) -> list[Any]:
-        """The documents found. Billed one read for each, at least one."""
+    def run_query(self, request: Any, deadline: Deadline) -> tuple[list[Any], Any]:
+        """The documents found, and the `Timestamp` they were read at. Billed one read for each, at least one."""
 
-        def call(timeout: float) -> list[Any]:
-            found = [
-                response.document
-                for response in self._run_query(request, timeout=timeout, metadata=self._metadata)
-                if response.HasField("document")
-            ]
+        def call(timeout: float) -> tuple[list[Any], Any]:
+            responses = list(self._run_query(request, timeout=timeout, metadata=self._metadata))
+            found = [response.document for response in responses if response.HasField("document")]
             bill(reads=max(1, len(found)), round_trips=1)
-            return found
+            # Each response says it, also the one that comes where nothing was found.
+            return found, responses[-1].read_time
 
         return _read("RunQuery", call, deadline)
 

@@ -69,7 +69,8 @@ class Transaction:
         """What the query finds. One round trip, two where it is the transaction's first read."""
         request = m.RunQueryRequest(parent=f"{self._root}/{query.parent}".rstrip("/"), transaction=self._begun())
         request.structured_query.CopyFrom(query.encode(self._root))
-        return [decode_document(found) for found in self._rpc.run_query(request, self._deadline)]
+        found, _ = self._rpc.run_query(request, self._deadline)
+        return [decode_document(document) for document in found]
 
     def write(self, *writes: Write) -> None:
         """Add writes to the commit."""

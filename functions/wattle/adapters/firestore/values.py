@@ -57,6 +57,14 @@ class Document:
         return self.path.rpartition("/")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a query found, and `read_time`: the documents are as every commit up to then left them (server's clock)."""
+
+    documents: list[Document]
+    read_time: datetime
+
+
 def encode(value: Any, root: str) -> Any:  # noqa: C901, PLR0911 (one return for each type of the table)
     """The protocol buffer `Value` of a Python value; `root` is `projects/p/databases/d/documents`.
 
