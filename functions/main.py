@@ -38,10 +38,16 @@ def api(request: Request) -> Response:
     return Response.from_app(_api(), request.environ)  # type: ignore[return-value]  # (an instance of Response itself)
 
 
-@partial(callables.guard, _process.services)
-@https_fn.on_call(**_RUNTIME, timeout_sec=60, max_instances=100, invoker="public")
-def createOrder(request: https_fn.CallableRequest[Any]) -> Any:  # noqa: N802 (apps call it by this name)
-    return callables.create_order(_process.services(), request)
+_callable = partial(
+    callables.exported,
+    _process.services,
+    https_fn.on_call(**_RUNTIME, timeout_sec=60, max_instances=100, invoker="public"),
+)
+# Apps call them by these names.
+createOrder = _callable("createOrder", callables.create_order)  # noqa: N816
+cancelOrder = _callable("cancelOrder", callables.cancel_order)  # noqa: N816
+registerDevice = _callable("registerDevice", callables.register_device)  # noqa: N816
+markNotificationRead = _callable("markNotificationRead", callables.mark_notification_read)  # noqa: N816
 
 
 @triggers.retried

@@ -8,6 +8,7 @@ from wattle.context import Role
 from wattle.errors import Code, WattleError
 from wattle.http.authentication import bearer, verified
 from wattle.http.exchange import Exchange
+from wattle.services import Services
 
 # Where the end is not known.
 _RETRY_AFTER: Final = 300
@@ -30,11 +31,21 @@ def refuse_during_maintenance(exchange: Exchange) -> None:
     Raises:
         UnderMaintenance.
     """
-    maintenance = exchange.services.config.maintenance
-    if maintenance is None or not exchange.route.gated:
+    if exchange.route.gated:
+        demand_open(exchange.services, exchange.request.headers.get("Authorization"))
+
+
+def demand_open(services: Services, authorization: str | None) -> None:
+    """Return unless there is maintenance now, or for a caller who is an administrator.
+
+    Raises:
+        UnderMaintenance.
+    """
+    maintenance = services.config.maintenance
+    if maintenance is None:
         return
-    retry_after = _seconds_left(maintenance.until, exchange.services.clock())
-    if retry_after > 0 and not _is_administrator(exchange):
+    retry_after = _seconds_left(maintenance.until, services.clock())
+    if retry_after > 0 and not _is_administrator(services, authorization):
         raise UnderMaintenance(retry_after)
 
 
@@ -44,9 +55,8 @@ def _seconds_left(until: datetime | None, now: datetime) -> int:
     return min(_RETRY_AFTER_MOST, math.ceil((until - now).total_seconds()))
 
 
-def _is_administrator(exchange: Exchange) -> bool:
+def _is_administrator(services: Services, authorization: str | None) -> bool:
     try:
-        token = bearer(exchange.request.headers.get("Authorization"))
-        return verified(token, exchange.services.verifier).role is Role.ADMIN
+        return verified(bearer(authorization), services.verifier).role is Role.ADMIN
     except WattleError:
         return False

@@ -71,16 +71,26 @@ def parse_body(data: bytes, model: type[B]) -> B:
         InvalidJson: not JSON, or nested deeper than 32 levels.
         ValidationFailed: naming every field.
     """
+    parse_json(data)
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise _failed(error) from error
+
+
+def parse_json(data: bytes) -> Any:
+    """The value of a JSON body.
+
+    Raises:
+        InvalidJson: not JSON, or nested deeper than 32 levels.
+    """
     try:
         value = from_json(data)
     except ValueError as error:
         raise InvalidJson(f"The body is not JSON: {error}.") from error
     if _deeper_than(value, DEPTH_MOST):
         raise InvalidJson(f"The body is nested deeper than {DEPTH_MOST} levels.")
-    try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        raise _failed(error) from error
+    return value
 
 
 def parse_query(request: Request, model: type[P]) -> P:
