@@ -11,6 +11,7 @@ from wattle import config as configuration
 from wattle.accounts.control import AccountControl
 from wattle.accounts.service import AccountService
 from wattle.accounts.sessions import SessionService
+from wattle.adapters import telemetry
 from wattle.adapters.app_check import JWKS_URL, AppCheckVerifier
 from wattle.adapters.fcm import Fcm
 from wattle.adapters.firebase import open_app
@@ -31,6 +32,7 @@ from wattle.http.pagination import CursorSigner
 from wattle.idempotency.service import IdempotencyService
 from wattle.inbox.service import InboxService
 from wattle.kit import logging as json_logs
+from wattle.kit import tracing
 from wattle.kit.clock import Clock
 from wattle.kit.pace import Pace
 from wattle.orders.service import OrderService
@@ -154,6 +156,8 @@ class Process:
                 if self._services is None:
                     config = configuration.read()
                     json_logs.configure(config.log_level)
+                    if config.tracing:
+                        tracing.use(telemetry.exporting("wattle", config.version))
                     self._services = connect(config, self._clock)
         return self._services
 

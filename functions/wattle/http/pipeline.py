@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
-from wattle.adapters.firestore import track_usage
+from wattle.adapters.firestore import Usage, track_usage
 from wattle.errors import Code, WattleError
 from wattle.failures import told
 from wattle.http.access_log import request_fields, request_id_of, write_line
@@ -16,6 +16,7 @@ from wattle.http.batch import NotInBatch, batched_request
 from wattle.http.envelope import Envelope
 from wattle.http.exchange import After, Before, Exchange
 from wattle.http.routing import Caching, NotAllowed, Route, Router
+from wattle.kit import tracing
 from wattle.kit.logging import log_fields
 from wattle.services import Services
 
@@ -58,8 +59,10 @@ class Pipeline:
         exchange = Exchange(request, services, self._router, request_id_of(request))
         fields = log_fields.set(request_fields(request, exchange.request_id, config.project_id))
         try:
-            with track_usage() as usage:
+            traceparent = request.headers.get("traceparent", "")
+            with tracing.current().request(request.method, traceparent) as span, track_usage() as usage:
                 response = self._answer(exchange)
+                _describe(span, exchange, response, usage)
             if not config.production:
                 response.headers["X-Firestore-Reads"] = str(usage.reads)
                 response.headers["X-Firestore-Writes"] = str(usage.writes + usage.deletes)
@@ -105,6 +108,24 @@ class Pipeline:
         request = batched_request(outer.request, path, if_none_match)
         request_id = f"{outer.request_id}.{number}"
         return self._answer(Exchange(request, outer.services, self._router, request_id, batched=True))
+
+
+def _describe(span: tracing.Span, exchange: Exchange, response: Response, usage: Usage) -> None:
+    if exchange.bound is not None:
+        span.rename(exchange.route.name)
+        span.set({"http.route": exchange.route.path})
+    span.set(
+        {
+            "http.request.method": exchange.request.method,
+            "http.response.status_code": response.status_code,
+            "wattle.firestore.reads": usage.reads,
+            "wattle.firestore.writes": usage.writes + usage.deletes,
+        }
+    )
+    if exchange.failed_with is not None:
+        span.set({"error.type": exchange.failed_with.name})
+    if response.status_code >= 500:
+        span.fail()
 
 
 def _failure(exchange: Exchange, envelope: Envelope, error: WattleError) -> Response:

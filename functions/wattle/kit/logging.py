@@ -1,14 +1,20 @@
 """Structured logs: one JSON object a line, in the fields that Cloud Logging reads.
 
+Lines carry no personal data. What we write ourselves names nobody; what an exception says is not ours, so its text is
+cut: see `redacted`.
+
 Source: Cloud Logging, "Structured logging", special JSON fields.
 """
 
 import json
 import logging
+import re
 import sys
+import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Final
 
 log_fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields", default={})  # noqa: B039 (a Mapping: never written to)
 """Fields that every line of the present request carries, such as `requestId` and the trace."""
@@ -30,8 +36,43 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             # Error Reporting groups by a stack trace found at the end of `message`.
-            line["message"] = f"{line['message']}\n{self.formatException(record.exc_info)}"
+            line["message"] = f"{line['message']}\n{_trace(record.exc_info[1])}"
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+# What people and things are called in the messages of libraries, and what stands in its place.
+_PERSONAL: Final = (
+    (re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "<token>"),
+    (re.compile(r"[^\s@\"'<>()\[\]]+@[^\s@\"'<>()\[\],;]+"), "<address>"),
+    # Firestore's own messages name documents: projects/p/databases/(default)/documents/users/u1.
+    (re.compile(r"documents/[^\s\"']+"), "documents/<path>"),
+    # Values that an exception quotes: KeyError('alice'), input_value='Alice'.
+    (re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""), "<value>"),
+    # Telephone numbers, card numbers, whatever has so many digits.
+    (re.compile(r"\+?\d[\d -]{5,}\d"), "<number>"),
+)
+_MESSAGE_LENGTH: Final = 500
+
+
+def redacted(message: str) -> str:
+    """The message of an exception without addresses, tokens, paths of documents, quoted values and long numbers."""
+    for pattern, instead in _PERSONAL:
+        message = pattern.sub(instead, message)
+    return message[:_MESSAGE_LENGTH]
+
+
+def _trace(error: BaseException | None) -> str:
+    """The stack trace as Python prints it, causes first, with its messages redacted."""
+    parts: list[str] = []
+    while error is not None:
+        lines = traceback.format_tb(error.__traceback__)
+        said = f"{type(error).__module__}.{type(error).__qualname__}: {redacted(str(error))}"
+        parts.append(f"Traceback (most recent call last):\n{''.join(lines)}{said}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return _BECAUSE.join(reversed(parts))
+
+
+_BECAUSE: Final = "\n\nThe above exception was the direct cause of the following exception:\n\n"
 
 
 def configure(level: str) -> None:

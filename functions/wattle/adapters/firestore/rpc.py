@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -9,6 +10,7 @@ import grpc
 from wattle.adapters.firestore import messages as m
 from wattle.adapters.firestore.errors import FirestoreError, FirestoreUnavailable, from_grpc
 from wattle.adapters.firestore.usage import bill
+from wattle.kit import tracing
 from wattle.kit.retry import Deadline, full_jitter
 
 # A call that takes longer is better tried again: p99 of a healthy database in the same region is below 100 ms.
@@ -141,10 +143,11 @@ class Rpc:
         self._once("Rollback", self._rollback, request, deadline)
 
     def _once(self, method: str, call: Callable[..., Any], request: Any, deadline: Deadline) -> Any:
-        try:
-            return call(request, timeout=_timeout(deadline, method), metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise from_grpc(error, method) from error
+        with _span(method):
+            try:
+                return call(request, timeout=_timeout(deadline, method), metadata=self._metadata)
+            except grpc.RpcError as error:
+                raise from_grpc(error, method) from error
 
 
 def _serialize(message: Any) -> bytes:
@@ -159,7 +162,31 @@ def _timeout(deadline: Deadline, method: str) -> float:
     return min(_CALL_TIMEOUT, remaining)
 
 
+def _span(method: str) -> AbstractContextManager[tracing.Span]:
+    return tracing.current().call(f"Firestore/{method}", _SPANS[method])
+
+
+# What the semantic conventions of OpenTelemetry ask of a gRPC call.
+_SPANS: Final = {
+    method: {"rpc.system": "grpc", "rpc.service": "google.firestore.v1.Firestore", "rpc.method": method}
+    for method in (
+        "GetDocument",
+        "BatchGetDocuments",
+        "RunQuery",
+        "RunAggregationQuery",
+        "Commit",
+        "BeginTransaction",
+        "Rollback",
+    )
+}
+
+
 def _read(method: str, call: Callable[[float], T], deadline: Deadline, attempts: int = _READ_ATTEMPTS) -> T:
+    with _span(method):
+        return _until_answered(method, call, deadline, attempts)
+
+
+def _until_answered(method: str, call: Callable[[float], T], deadline: Deadline, attempts: int) -> T:
     attempt = 0
     while True:
         try:
