@@ -92,10 +92,10 @@ class TestLine:
             ("X-Cloud-Trace-Context", TRACE, (False, None)),
         ],
     )
-    def test_it_belongs_to_the_trace_of_its_request(self, api, lines, backend, header, value, expected):
+    def test_it_belongs_to_the_trace_of_its_request(self, api, lines, header, value, expected):
         api.http.get("/health", headers={header: value})
         (line,) = access(lines)
-        assert line["logging.googleapis.com/trace"] == f"projects/{backend.project_id}/traces/{TRACE}"
+        assert line["logging.googleapis.com/trace"] == f"projects/{api.config.project_id}/traces/{TRACE}"
         found = (line["logging.googleapis.com/trace_sampled"], line.get("logging.googleapis.com/spanId"))
         assert found == expected
 
