@@ -52,7 +52,8 @@ def lines():
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("wattle")
     logger.addHandler(handler)
-    before, logger.level = logger.level, logging.DEBUG
+    before = logger.level
+    logger.setLevel(logging.DEBUG)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     logger.removeHandler(handler)
     logger.setLevel(before)
