@@ -4,6 +4,7 @@ For what the suite's one process cannot show: other settings, a clock that is mo
 fails now and then, and what is written to the log.
 """
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -113,4 +114,8 @@ class Instance:
 
     def close(self) -> None:
         self.http.close()
+        # The list of revocations is renewed beside the requests: not on a channel that is closed.
+        for thread in threading.enumerate():
+            if thread.name == "revocations":
+                thread.join(timeout=10)
         self._channel.close()
