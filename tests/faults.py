@@ -27,12 +27,19 @@ class Fault(grpc.RpcError):
         return "injected"
 
 
+class Died(BaseException):
+    """The process ended here. Nothing catches it but what plays the part of its supervisor."""
+
+
 @dataclass(frozen=True)
 class Failure:
-    """Fail with `status`; `after` the call took effect, or before it left."""
+    """Fail with `status`, or die where it is None; `after` the call took effect, or before it left."""
 
-    status: grpc.StatusCode
+    status: grpc.StatusCode | None
     after: bool = False
+
+    def error(self) -> BaseException:
+        return Died() if self.status is None else Fault(self.status)
 
 
 Plan = Callable[[str, int], Failure | None]
@@ -120,7 +127,7 @@ class FaultyChannel:
             failure = self._decide(method, timeout)
             answer = inner(request, timeout=timeout, metadata=metadata)
             if failure:
-                raise Fault(failure.status)
+                raise failure.error()
             return answer
 
         return _Call(call)
@@ -132,7 +139,7 @@ class FaultyChannel:
             failure = self._decide(method, timeout)
             yield from inner(request, timeout=timeout, metadata=metadata)
             if failure:
-                raise Fault(failure.status)
+                raise failure.error()
 
         return call
 
@@ -147,5 +154,5 @@ class FaultyChannel:
             if self.slow >= timeout:
                 raise Fault(grpc.StatusCode.DEADLINE_EXCEEDED)
         if failure and not failure.after:
-            raise Fault(failure.status)
+            raise failure.error()
         return failure

@@ -120,7 +120,12 @@ class Fcm:
     def _send(self, push: Push) -> Sent | Refused:
         url = f"{self._project}/messages:send"
         try:
-            response = self._http.post(url, data=encode(push), headers=_JSON, timeout=_TIMEOUT)
+            body = encode(push)
+        except ValueError as error:
+            # The SDK refuses what FCM would.
+            return Refused(FcmCode.INVALID_ARGUMENT, str(error))
+        try:
+            response = self._http.post(url, data=body, headers=_JSON, timeout=_TIMEOUT)
         except requests.RequestException as error:
             return Refused(FcmCode.UNAVAILABLE, type(error).__name__)
         answer = _json(response)

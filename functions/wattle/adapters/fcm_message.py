@@ -5,7 +5,6 @@ APNs" (headers).
 """
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +17,6 @@ PAYLOAD_MOST: Final = 4096
 """Bytes, to a device."""
 TOPIC_PAYLOAD_MOST: Final = 2048
 """Bytes, to a topic or a condition."""
-
-# We send to legacy tokens on purpose, for apps that do not register by installation id yet.
-warnings.filterwarnings("ignore", message=r"Message\.token is deprecated", category=DeprecationWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +113,24 @@ def _message(push: Push) -> Any:
     data = dict(push.data)
     if push.link is not None:
         data["link"] = push.link
-    return messaging.Message(
-        **_recipient(push.to),
+    message = messaging.Message(
         notification=messaging.Notification(title=push.title, body=push.body, image=push.image),
         data=data,
         android=_android(push) if push.platform in (None, "android") else None,
         apns=_apns(push) if push.platform in (None, "ios") else None,
         webpush=_webpush(push) if push.platform in (None, "web") else None,
     )
-
-
-def _recipient(to: Target | Topic | Condition) -> dict[str, str]:
-    match to:
-        case Target(value, legacy):
-            return {"token" if legacy else "fid": value}
+    match push.to:
+        case Target(value, legacy=True):
+            # Set here, because the constructor warns that tokens are deprecated: we mean to send to older apps.
+            message.token = value
+        case Target(value):
+            message.fid = value
         case Topic(name):
-            return {"topic": name}
+            message.topic = name
         case Condition(expression):
-            return {"condition": expression}
+            message.condition = expression
+    return message
 
 
 def _android(push: Push) -> Any:

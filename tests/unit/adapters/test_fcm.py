@@ -60,7 +60,6 @@ def sent_message(moody, scripted, **options):
 
 
 class TestSend:
-    @pytest.mark.filterwarnings("ignore:Message.token is deprecated")
     def test_each_message_says_what_became_of_it_in_order(self, fcm, sink):
         import httpx
 
@@ -154,6 +153,11 @@ class TestMessage:
         assert sent_message(moody, scripted, to=Topic("news"))["topic"] == "news"
         condition = "'a' in topics && 'b' in topics"
         assert sent_message(moody, scripted, to=Condition(condition))["condition"] == condition
+
+    def test_what_the_sdk_refuses_is_refused(self, moody, scripted):
+        (result,) = moody.send([push(data={"k": 3})])
+        assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, False)
+        assert scripted.requests == []
 
     def test_a_dry_run_leaves_nothing(self, fcm, sink):
         import httpx

@@ -1,0 +1,272 @@
+"""A person sees each message once, on every phone, whatever happens on the way.
+
+Each run is made from a seed: who has which phones, what he lets us push, which events come in which order, how often
+and at the same time, where a process dies or a call fails or its answer is lost, and what the person reads meanwhile.
+Then it is looked at: one entry in the inbox, one notification on each phone's screen, the right number of unread ones,
+a ledger that says what became of each delivery, and no phone forgotten but those that FCM called gone.
+
+`PUSH_SEEDS=5000` runs as many, `PUSH_SEEDS=17:18` runs the one with number 17 again.
+"""
+
+import itertools
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import requests
+from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
+
+from wattle.adapters.firestore import Create, Increment, Query, Update
+from wattle.push.orders import order_message
+
+CHUNKS = 10
+"""Tests that the runs are spread over, so that a failing one is seen early."""
+
+
+def seeds():
+    given = os.environ.get("PUSH_SEEDS", "600")
+    first, _, last = given.rpartition(":")
+    return range(int(first or 0), int(last))
+
+
+class Run:
+    def __init__(self, world, seed) -> None:
+        self.world = world
+        self.seed = seed
+        self.dice = random.Random(seed)
+        self.faults = 0
+        self.reasons = []
+        self.services = world.services
+        dice = self.dice
+        world.clock.reset()
+        self.quiet = dice.random() < 0.2
+        self.muted = not self.quiet and dice.random() < 0.1
+        quiet_hours = {"start": "12:00", "end": "18:00"} if self.quiet else None
+        self.uid = world.person(muted=self.muted, quiet_hours=quiet_hours)
+        self.phones = {}
+        for number in range(dice.randint(1, 3)):
+            platform = dice.choice(("android", "ios", "web"))
+            target = world.phone(self.uid, f"d{number}", platform=platform, legacy=dice.random() < 0.2)
+            self.phones[f"d{number}"] = (target, platform, self.condition(target))
+        versions = dice.choice(((2,), (2,), (2, 3)))
+        self.events = {f"o{seed}-{v}": self.event(v) for v in versions}
+
+    def condition(self, target):
+        """What is the matter with a phone: nothing mostly."""
+        roll = self.dice.random()
+        if roll < 0.1:
+            self.world.script(target, error="UNREGISTERED")
+            return "gone"
+        if roll < 0.15:
+            self.world.script(target, error="INVALID_ARGUMENT")
+            return "gone"
+        if roll < 0.25:
+            error = self.dice.choice(("UNAVAILABLE", "QUOTA_EXCEEDED", "INTERNAL"))
+            self.world.script(target, error=error, times=self.dice.randint(1, 6), retryAfter=self.dice.choice((0, 30)))
+        elif roll < 0.3:
+            self.faults += 1
+            self.world.script(target, acceptThenError=True, error="UNAVAILABLE", times=1, retryAfter=0)
+        return "live"
+
+    def event(self, version):
+        statuses = {1: "pending", 2: "confirmed", 3: "shipped"}
+        after = {"userId": self.uid, "number": "W-1", "version": version, "status": statuses[version]}
+        return after | {"status": statuses[version - 1]}, after
+
+    def play(self):
+        deliveries = list(self.events) * self.dice.choice((1, 1, 2, 3))
+        self.dice.shuffle(deliveries)
+        attempts = 0
+        while deliveries:
+            attempts += 1
+            some = [deliveries.pop() for _ in range(min(len(deliveries), self.dice.choice((1, 1, 1, 2, 3))))]
+            self.injure(attempts)
+            # What was not acknowledged comes again, in whatever order.
+            deliveries[:0] = self.at_once(self.deliver, some)
+            self.person_acts()
+            self.world.clock.advance(self.dice.choice((0, 1, 70)))
+        if self.quiet:
+            self.wait_for_the_end_of_quiet_hours()
+        self.heal()
+        for message_id in self.events:
+            assert self.deliver(message_id), "an event that was dealt with comes once more"
+
+    def at_once(self, work, items):
+        """Do the work on all items at the same time; those on which it failed."""
+        if len(items) == 1:
+            return [item for item in items if not work(item)]
+        with ThreadPoolExecutor(len(items)) as pool:
+            return [item for item, done in zip(items, pool.map(work, items), strict=True) if not done]
+
+    def deliver(self, message_id):
+        """A process gets an event; whether it acknowledged it."""
+        uid, message = order_message(message_id.rpartition("-")[0], *self.events[message_id])
+        return self.attempt(lambda: self.services.push.tell(uid, message, self.world.soon()))
+
+    def attempt(self, work):
+        try:
+            work()
+        except (Exception, Died) as error:  # noqa: BLE001 (whatever it is, the event is delivered again)
+            self.reasons.append(repr(error)[:200])
+            self.world.bury()
+            return False
+        return True
+
+    def injure(self, attempts):
+        """One fault, at some call to Firestore or to FCM, in two of three attempts; none after a while."""
+        self.heal()
+        roll = self.dice.random()
+        if attempts > 8 or roll < 0.33:
+            return
+        self.faults += 1
+        if roll < 0.75:
+            where = self.dice.randint(1, 14)
+            self.world.channel.follow(self.a_fault(where))
+        else:
+            countdown = iter([None] * self.dice.randint(0, 2))
+            when = self.dice.choice(("before", "after", "after"))
+            error = self.dice.choice((Died(), requests.ReadTimeout("late"), requests.ConnectionError("reset")))
+            fault = [(when, error)]
+            self.world.fcm_faults.plan = lambda: next(countdown, fault.pop() if fault else None)
+
+    def a_fault(self, where):
+        """At the call of that number: the process dies, or the call fails; before or after it takes effect."""
+        after, dies = self.dice.random() < 0.5, self.dice.random() < 0.5
+        status = self.dice.choice(LOST if after else RETRIABLE)
+
+        def plan(method, number):
+            # Locks that cannot be given back are held for a minute of real time: too long to wait for here.
+            if number != where or method == "Rollback":
+                return None
+            # A read that fails after it took effect is one that failed.
+            return Failure(None if dies else status, after=after and (dies or method == "Commit"))
+
+        return plan
+
+    def heal(self):
+        self.world.channel.follow(nothing)
+        self.world.fcm_faults.plan = lambda: None
+
+    def person_acts(self):
+        """Reads a message, in the app or past the API; the trigger hears of it, perhaps twice."""
+        self.heal()
+        entries = self.world.inbox(self.uid)
+        if not entries or self.dice.random() > 0.2 or self.quiet:
+            return
+        id_, before = self.dice.choice(sorted(entries.items()))
+        if self.dice.random() < 0.5:
+            self.services.inbox.mark_read(self.world.context(self.uid), id_)
+        elif before["readAt"] is None:
+            change = {"readAt": self.world.clock()}
+            path = f"users/{self.uid}/notifications/{id_}"
+            self.world.firestore.commit([Update(path, change)], self.world.soon())
+        after = self.world.inbox(self.uid)[id_]
+        for _ in range(self.dice.randint(1, 2)):
+            self.services.inbox.changed(self.uid, before, after, self.world.soon())
+
+    def wait_for_the_end_of_quiet_hours(self):
+        for target, platform, _ in self.phones.values():
+            assert self.world.screen(target, platform)["received"] == 0, "somebody was woken"
+        self.world.clock.advance(5 * 3600)
+        for attempt in range(1, 40):
+            self.injure(attempt)
+            sweeps = self.dice.choice((1, 1, 2))
+            self.at_once(lambda _: self.attempt(self.sweep), range(sweeps))
+            self.world.clock.advance(self.dice.choice((1, 70, 300)))
+            self.heal()
+            if not self.world.firestore.query(
+                Query("deferrals", where=[("userId", "==", self.uid)]), self.world.soon()
+            ):
+                return
+        raise AssertionError(f"messages still wait: {self.reasons}")
+
+    def sweep(self):
+        self.services.push.release_due(self.world.soon(), cancelled=lambda _: False)
+
+    def check(self):
+        world = self.world
+        entries = world.inbox(self.uid)
+        assert set(entries) == set(self.events), "one entry for each event"
+        assert world.unread(self.uid) == sum(entry["readAt"] is None for entry in entries.values())
+        shown = 0 if self.muted else 1
+        for device_id, (target, platform, condition) in self.phones.items():
+            live = condition == "live"
+            screen = world.screen(target, platform)
+            tags = [notification["tag"] for notification in screen["notifications"]]
+            assert sorted(tags) == sorted(self.events) * shown * live, f"{device_id} ({platform}) shows {tags}"
+            assert screen["received"] <= len(self.events) + self.faults, "sent again without need"
+            assert self.faults or screen["received"] == len(self.events) * shown * live
+            states = {world.ledger(self.uid, id_)[device_id][0] for id_ in self.events} if live else set()
+            assert states <= {"withheld" if self.muted else "sent"}
+            assert (device_id in world.devices(self.uid)) is (live or self.muted)
+        for id_ in self.events:
+            assert {state for state, _ in world.ledger(self.uid, id_).values()} <= {"sent", "pruned", "withheld"}
+
+
+def play(world, seed):
+    run = Run(world, seed)
+    try:
+        run.play()
+        run.check()
+    except BaseException as error:
+        error.add_note(f"seed {seed}: repeat it with PUSH_SEEDS={seed}:{seed + 1}")
+        raise
+    finally:
+        run.heal()
+        world.sink.delete("/messages")
+
+
+def play_all(world, numbers):
+    for seed in numbers:
+        play(world, seed)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_each_message_is_seen_once(world, chunk):
+    play_all(world, seeds()[chunk::CHUNKS])
+
+
+def new_tag_each_time(world, monkeypatch):
+    numbers = itertools.count()
+    push = world.services.push
+    make = push._push
+    monkeypatch.setattr(push, "_push", lambda *given: replace(make(*given), collapse_id=f"{next(numbers)}"))
+
+
+def nothing_written_down(world, monkeypatch):
+    monkeypatch.setattr(world.services.push._ledger, "settle", lambda *_, **__: None)
+
+
+def no_lease(world, monkeypatch):
+    monkeypatch.setattr("wattle.push.ledger._end", lambda _now, _deadline: datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def counted_apart(world, monkeypatch):
+    """The unread ones are counted in a commit of its own, after the message's."""
+    inbox = world.services.inbox
+    monkeypatch.setattr(
+        inbox._notifications,
+        "create_in",
+        lambda t, uid, id_, data: t.write(Create(f"users/{uid}/notifications/{id_}", data)),
+    )
+    open_ = world.services.push._ledger.open
+
+    def opened(message, plans, deadline):
+        leases = open_(message, plans, deadline)
+        for plan in plans:
+            counter = f"users/{plan.uid}/counters/inbox"
+            world.firestore.commit([Update(counter, {"unread": Increment(1)}, upsert=True)], deadline)
+        return leases
+
+    monkeypatch.setattr(world.services.push._ledger, "open", opened)
+
+
+@pytest.mark.parametrize("mistake", [new_tag_each_time, nothing_written_down, no_lease, counted_apart])
+def test_a_mistake_is_noticed(world, monkeypatch, mistake):
+    """What the runs are worth: each of these ways to be wrong fails one of the first of them."""
+    mistake(world, monkeypatch)
+    with pytest.raises(AssertionError):
+        play_all(world, range(100_000, 100_060))
