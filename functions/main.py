@@ -99,3 +99,16 @@ def sweepPushes(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: N802, ARG0
 )
 def pruneDaily(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: N802, ARG001 (in style with the callables; the time does not matter)
     tasks.prune(_process.services())
+
+
+@_process.connected
+@scheduler_fn.on_schedule(
+    **_RUNTIME,
+    schedule="every day 04:10",
+    timezone=options.Timezone("Australia/Sydney"),
+    timeout_sec=540,
+    max_instances=1,
+    retry_count=3,
+)
+def purgeDaily(event: scheduler_fn.ScheduledEvent) -> None:  # noqa: N802, ARG001 (in style with the callables; the time does not matter)
+    tasks.purge(_process.services())

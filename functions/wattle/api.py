@@ -27,6 +27,7 @@ from wattle.http.pipeline import Pipeline
 from wattle.http.routing import Access, Caching, Route
 from wattle.inbox import endpoints as inbox
 from wattle.orders import endpoints as orders
+from wattle.privacy import endpoints as privacy
 from wattle.rate_limits.policies import Limits
 from wattle.screens import endpoints as screens
 from wattle.services import Services
@@ -44,6 +45,7 @@ ROUTES: Final[Sequence[Route]] = (
     Route("GET", "/v1/users/me", users.read_me, Access.RETURNING_USER),
     Route("PATCH", "/v1/users/me", users.change_me, conditional=True),
     Route("DELETE", "/v1/users/me", users.delete_me, Access.RECENT_USER, limit=Limits.AUTH),
+    Route("GET", "/v1/users/me/export", privacy.export_me, caching=Caching.NONE, limit=Limits.EXPORTS),
     Route("GET", "/v1/users/{user_id}", users.read_user),
     Route("GET", "/v1/users/me/notification-preferences", users.read_preferences),
     Route("PATCH", "/v1/users/me/notification-preferences", users.change_preferences),

@@ -36,6 +36,8 @@ from wattle.kit import tracing
 from wattle.kit.clock import Clock
 from wattle.kit.pace import Pace
 from wattle.orders.service import OrderService
+from wattle.privacy.erasure import ErasureService
+from wattle.privacy.export import ExportService
 from wattle.push.ledger import Ledger
 from wattle.push.sender import Sender
 from wattle.push.service import PushService
@@ -110,6 +112,10 @@ class Services:
             users=self.users,
             clock=clock,
             exempt=config.quiet_hours_exempt,
+        )
+        self.export: Final = ExportService(firestore, identity=identity, clock=clock)
+        self.erasure: Final = ErasureService(
+            firestore, identity=identity, sessions=self.sessions, devices=self.devices, clock=clock
         )
         self.health: Final = HealthService(firestore, config.version)
 

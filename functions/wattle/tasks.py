@@ -9,6 +9,7 @@ from wattle.services import Services
 logger = logging.getLogger(__name__)
 
 _DEADLINE: Final = 240.0
+_PURGE_DEADLINE: Final = 480.0
 
 
 def prune(services: Services) -> None:
@@ -21,3 +22,9 @@ def sweep(services: Services) -> None:
     """Send what waited for the end of quiet hours."""
     released = services.push.release_due(Deadline.after(_DEADLINE), cancelled=lambda _id: False)
     logger.info("released", extra={"fields": {"messages": released}})
+
+
+def purge(services: Services) -> None:
+    """Erase the users whose grace period is over. What the time does not allow is left for tomorrow."""
+    purged = services.erasure.purge_due(Deadline.after(_PURGE_DEADLINE))
+    logger.info("purged", extra={"fields": {"users": purged}})

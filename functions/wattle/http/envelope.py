@@ -1,7 +1,8 @@
 """The one form of every answer: DESIGN "Envelope"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic_core import to_json
@@ -72,6 +73,12 @@ class Envelope:
         for name, value in reply.headers.items():
             response.headers[name] = value
         return response
+
+    def stream(self, pieces: Iterator[bytes], request_id: str) -> Response:
+        """The response of data that is written while it is sent: JSON, in pieces. Nobody keeps it."""
+        frame = self._frame(request_id)
+        body = chain((b'{"success":true,"data":',), pieces, (b",%b}" % frame,))
+        return Response(body, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
     def failure(self, error: WattleError, request_id: str) -> Response:
         """The response of an error, with its Retry-After."""

@@ -25,7 +25,8 @@ def order_message(
 
     The message's id is made of the order and its version, so that a redelivered event tells nothing new.
     """
-    if before is None or after is None or before["status"] == after["status"]:
+    if before is None or after is None or before["status"] == after["status"] or after["userId"] is None:
+        # Without an id: the order of somebody who left, and whose account was purged.
         return None
     status = Status(after["status"])
     if status not in _TEXTS:

@@ -40,3 +40,5 @@ class Limits(Enum):
     AUTH = Policy("auth", quota=60, window=60, credit=3, lease=10)
     # Nobody orders more often by hand; each order takes stock from others.
     ORDERS = Policy("orders", quota=30, window=60, credit=3, lease=5)
+    # One may read everything that a person ever did.
+    EXPORTS = Policy("exports", quota=10, window=3600, credit=1, lease=1)
