@@ -189,7 +189,9 @@ class Order(Resource):
 
 
 class AdminOrder(Order):
-    user_id: str
+    """`userId` is null where the customer's account was purged."""
+
+    user_id: str | None
 
 
 class OrderEvent(Resource):
