@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from firesuite import fireemu, functions_host
-from firesuite.functions import FunctionsHost
+from firesuite.functions import FunctionsHost, Runtime
 from firesuite.manifest import Manifest
 from firesuite.ports import HOST, Ports, free_ports
 from firesuite.processes import Processes
@@ -118,7 +118,7 @@ def row(name: str, *cells: str) -> None:
 def direct_or_twin(directory: Path, project: Project) -> None:
     with Suite(project, ports=Ports.free()) as suite:
         path = suite.function_url("web").partition(str(suite.ports.functions))[2]
-        region = project.codebase.manifest.endpoint("web").regions[0]
+        region = project.codebases[0].manifest.endpoint("web").regions[0]
         twins = directory / "http-twin"
         twins.mkdir()
         values = {"__PROJECT__": project.project_id, "__REGION__": region, "__PORT__": str(suite.ports.functions)}
@@ -129,9 +129,9 @@ def direct_or_twin(directory: Path, project: Project) -> None:
         package = {"main": "index.js", "engines": {"node": ">=20"}, "dependencies": {"firebase-functions": "*"}}
         (twins / "package.json").write_text(json.dumps(package))
         (twins / "node_modules").symlink_to(fireemu.find_node_modules(project.directory))
-        functions, hub = free_ports(2)
+        functions, hub, tasks = free_ports(3)
         configuration = fireemu.Configuration(
-            project, Ports.free(), "strict", twins, functions, hub, frozenset({"auth", "firestore", "functions"})
+            project, Ports.free(), "strict", twins, functions, hub, tasks, frozenset({"auth", "firestore", "functions"})
         )
         scratch = directory / "fireemu"
         scratch.mkdir()
@@ -152,7 +152,7 @@ def direct_or_twin(directory: Path, project: Project) -> None:
 
 
 def one_or_many(directory: Path, project: Project) -> None:
-    codebase = project.codebase
+    codebase = project.codebases[0]
     endpoints = codebase.manifest.endpoints
     row(f"{len(endpoints)} functions", "processes", "ready, s", "RSS, MB", "PSS, MB")
     splits = {"one process": [endpoints], "a process for each": [(endpoint,) for endpoint in endpoints]}
@@ -167,9 +167,8 @@ def one_or_many(directory: Path, project: Project) -> None:
             settings = scratch / str(index)
             settings.mkdir()
             own = dataclasses.replace(codebase, manifest=Manifest(tuple(part)))
-            host = FunctionsHost(
-                own, project.project_id, ports[index], {"GCLOUD_PROJECT": project.project_id}, settings
-            )
+            runtime = Runtime(project.project_id, {"GCLOUD_PROJECT": project.project_id}, settings)
+            host = FunctionsHost(own, runtime, ports[index])
             host.start(processes, cache_bytecode=True)
             hosts.append(host)
         until(lambda running=hosts: all(host.answers() for host in running))
@@ -190,7 +189,7 @@ def whole_suite(project: Project) -> None:
     row("ready, s (5 starts)", f"{statistics.median(times):.2f}", f"max {max(times):.2f}")
     with Suite(project, ports=Ports.free(), watch=True) as suite:
         path = suite.function_url("web").partition(str(suite.ports.functions))[2]
-        main = project.codebase.main
+        main = project.codebases[0].main
         reloads = []
         for _ in range(5):
             before = json.loads(answers(suite.ports.functions, path))["pid"]

@@ -5,33 +5,23 @@ being reloaded, or whose code does not load at the moment, has not seen the even
 delivered.
 """
 
-import dataclasses
 import http.client
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from firesuite.events import TriggerRequest, to_request
 from firesuite.functions_host import LOAD_ERROR_HEADER
 from firesuite.manifest import Endpoint, Manifest
 from firesuite.ports import HOST
+from firesuite.proxy import Answer, request_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # Between two attempts to deliver to a host that is not there: its restart takes about 500 ms.
 _HOLD_SECONDS = 0.1
-# Not the task's own: of the connection, or the twin's.
-_NOT_FORWARDED = frozenset({"HOST", "CONNECTION", "CONTENT_LENGTH", "TRANSFER_ENCODING"})
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    content_type: str
-    body: bytes
 
 
 class Bridge:
@@ -42,6 +32,8 @@ class Bridge:
     ) -> None:
         """`firebase_tools`: the functions are served by Google's emulator, which wants protobuf as base64 text."""
         self.manifest = manifest
+        self.ports: Mapping[str, int] = {}
+        """Where each function's process listens, by its name, if not on `functions_port`."""
         self._project_id = project_id
         self._port = functions_port
         self._firebase_tools = firebase_tools
@@ -58,11 +50,10 @@ class Bridge:
         if kind == "events":
             request = to_request(endpoint.kind, json.loads(body))
         else:
-            request = TriggerRequest(_forwarded_headers(environ), body)
+            headers = {name: value for name, value in request_headers(environ).items() if name != "host"}
+            request = TriggerRequest(headers, body)
         answer = self.deliver(endpoint, request)
-        status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
-        start_response(status, [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))])
-        return [answer.body]
+        return answer.send(start_response)
 
     def deliver(self, endpoint: Endpoint, request: TriggerRequest) -> Answer:
         """Post to the function until it has answered. 504 when it takes longer than its timeout."""
@@ -70,14 +61,16 @@ class Bridge:
             request = request.for_firebase_tools()
         path = f"/functions/projects/{self._project_id}/triggers/{endpoint.regions[0]}-{endpoint.name}-0"
         while not self._stopping.is_set():
-            connection = http.client.HTTPConnection(HOST, self._port, timeout=endpoint.timeout_seconds)
+            connection = http.client.HTTPConnection(
+                HOST, self.ports.get(endpoint.name, self._port), timeout=endpoint.timeout_seconds
+            )
             try:
                 connection.request("POST", path, request.body, dict(request.headers))
                 response = connection.getresponse()
                 body = response.read()
             except TimeoutError:
                 text = f"{endpoint.name} did not answer within its {endpoint.timeout_seconds} s."
-                return Answer(504, "text/plain", text.encode())
+                return Answer.text(504, text)
             except (OSError, http.client.HTTPException):
                 self._stopping.wait(_HOLD_SECONDS)
                 continue
@@ -86,16 +79,6 @@ class Bridge:
             if response.getheader(LOAD_ERROR_HEADER):
                 self._stopping.wait(_HOLD_SECONDS)
                 continue
-            return Answer(response.status, response.getheader("Content-Type") or "text/plain", body)
-        return Answer(503, "text/plain", b"The suite is stopping.")
-
-
-def _forwarded_headers(environ: "WSGIEnvironment") -> Mapping[str, str]:
-    headers = {
-        key.removeprefix("HTTP_").replace("_", "-").lower(): value
-        for key, value in environ.items()
-        if key.startswith("HTTP_") and key.removeprefix("HTTP_") not in _NOT_FORWARDED
-    }
-    if content_type := environ.get("CONTENT_TYPE"):
-        headers["content-type"] = content_type
-    return headers
+            content_type = response.getheader("Content-Type") or "text/plain"
+            return Answer(response.status, (("Content-Type", content_type),), body)
+        return Answer.text(503, "The suite is stopping.")

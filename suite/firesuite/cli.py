@@ -1,4 +1,4 @@
-"""The command line: `firesuite up`, `firesuite exec -- CMD`, `firesuite fcm`."""
+"""The command line: `firesuite up`, `exec -- CMD`, `fcm` are here; `commands`, `doctor` and `init` have the others."""
 
 import argparse
 import contextlib
@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from firesuite import fcm, reaper
+from firesuite import commands as running_commands
+from firesuite import doctor, fcm, init, reaper
 from firesuite.errors import SuiteError
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
@@ -23,6 +24,9 @@ from firesuite.suite import Suite
 
 # For the command to end after a signal: with the suite's own stop it makes 5 s.
 _COMMAND_STOP_SECONDS = 2.0
+
+# What Python's debuggers attach to by default.
+_DEBUG_PORT = 5678
 
 _COLOURS = {"functions": "36", "fireemu": "33", "firebase": "33", "firesuite": "35"}
 
@@ -88,12 +92,11 @@ def run(suite: Suite, ready: Callable[[Suite], None]) -> int:
 def table(suite: Suite) -> str:
     """The services and their URLs, one a line, and the URL of each function that has one."""
     rows = dict(suite.services())
-    if codebase := suite.project.codebase:
-        rows |= {
-            f"  {endpoint.name}": suite.function_url(endpoint.name)
-            for endpoint in codebase.manifest.endpoints
-            if endpoint.kind.is_direct
-        }
+    rows |= {
+        f"  {endpoint.name}": suite.function_url(endpoint.name)
+        for endpoint in suite.project.manifest.endpoints
+        if endpoint.kind.is_direct
+    }
     width = max(len(name) for name in rows)
     return "\n".join(f"{name:<{width}}  {url}" for name, url in rows.items())
 
@@ -176,7 +179,8 @@ def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
     ports = ports.replace(**{name: port for name, port in chosen.items() if port is not None})
     google = frozenset(options.google.split(",")) if options.google else frozenset()
-    return Suite(project, ports=ports, watch=watch, google=google, log=Console())
+    cold, debug_port = getattr(options, "cold", False), getattr(options, "debug", None)
+    return Suite(project, ports=ports, watch=watch, google=google, cold=cold, debug_port=debug_port, log=Console())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -185,18 +189,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--project", "-P", help="project id or alias of .firebaserc (default: the alias 'default')")
+    named = argparse.ArgumentParser(add_help=False)
+    named.add_argument("--project", "-P", help="project id or alias of .firebaserc (default: the alias 'default')")
+    shared = argparse.ArgumentParser(add_help=False, parents=[named])
     shared.add_argument("--ports", choices=["free"], help="take any free ports")
     shared.add_argument("--google", metavar="auth,functions", help="these by Google's own emulators (firebase-tools)")
     for field in dataclasses.fields(Ports):
         shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")
 
     up = commands.add_parser("up", parents=[shared], help="start everything; Ctrl-C stops it")
+    up.add_argument("--cold", action="store_true", help="start a process for every call of a function")
+    up.add_argument(
+        "--debug",
+        nargs="?",
+        type=int,
+        const=_DEBUG_PORT,
+        metavar="PORT",
+        help=f"wait for a debugger (debugpy) before the functions are loaded (default port: {_DEBUG_PORT})",
+    )
     up.set_defaults(run=_up)
     run_command = commands.add_parser("exec", parents=[shared], help="start everything, run a command, stop everything")
     run_command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
     run_command.set_defaults(run=_exec)
+    running_commands.add_commands(commands, named)
+    look = commands.add_parser("doctor", parents=[named], help="what is missing, and the command that mends it")
+    look.set_defaults(run=doctor.run)
+    start = commands.add_parser("init", parents=[named], help="add what the suite needs to a project")
+    start.set_defaults(run=init.run)
     rules = commands.add_parser("rules", help="test, mutate, lint and explain security rules")
     add_rules_commands(rules.add_subparsers(required=True, metavar="COMMAND"))
     sink = commands.add_parser("fcm", help="serve the FCM sink alone")

@@ -1,7 +1,12 @@
 """Keeps fireemu's virtual clock beside the real one, for a suite that a person works with.
 
 fireemu's clock stands still until it is moved. Left so, schedules never run, retries wait for ever, and after an hour
-the ID tokens it issues have expired when they are issued.
+the ID tokens it issues have expired when they are issued. Documents' times are real ones and need no clock.
+
+Moving the clock refuses requests that fireemu has read but not yet begun (UNAVAILABLE, "the session was reset while the
+request was in flight"): 17 of 208 moves under a constant load of 100-document commits from four threads hit one. So the
+clock is moved as seldom as can be: once a minute, because schedules are made of whole minutes; each second only while a
+retry waits; and at a moment in which nobody writes.
 """
 
 import contextlib
@@ -10,7 +15,12 @@ import time
 
 from firesuite.control import ControlApi, ControlError
 
-_TICK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+_PERIOD_SECONDS = 60.0
+# Nothing committed within this is taken for a quiet moment: a person's app and its functions leave such gaps all the
+# time, a load that never does gets its tick after the longest wait.
+_QUIET_SECONDS = 0.05
+_LONGEST_WAIT_SECONDS = 15.0
 
 
 class ClockTicker:
@@ -30,9 +40,28 @@ class ClockTicker:
 
     def _run(self) -> None:
         last = time.monotonic()
-        while not self._stopping.wait(_TICK_SECONDS):
-            now = time.monotonic()
+        while not self._stopping.wait(_LOOK_SECONDS):
             # A fireemu that has gone is for the suite's watch over its processes to report.
             with contextlib.suppress(OSError, ControlError):
+                if not self._is_due(last):
+                    continue
+                self._await_quiet()
+                now = time.monotonic()
                 self._control.advance_clock(now - last)
                 last = now
+
+    def _is_due(self, last: float) -> bool:
+        """Whether the wall clock has begun another minute since the last move, or a retry waits for its time."""
+        now, wall = time.monotonic(), time.time()
+        if wall % _PERIOD_SECONDS < now - last:
+            return True
+        return self._control.functions().retry_waiting > 0
+
+    def _await_quiet(self) -> None:
+        deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+        before = self._control.committed_versions()
+        while not self._stopping.wait(_QUIET_SECONDS) and time.monotonic() < deadline:
+            after = self._control.committed_versions()
+            if after == before:
+                return
+            before = after

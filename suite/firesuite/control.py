@@ -136,6 +136,12 @@ class ControlApi:
             dead_lettered=answer["deadLettered"],
         )
 
+    def committed_versions(self) -> int:
+        """How many versions of documents the session's databases keep: each write adds one."""
+        services = self._call("GET", self._path("/resources"))["services"]
+        gauges = (gauge for service in services for gauge in service["gauges"])
+        return next(int(gauge["current"]) for gauge in gauges if gauge["id"] == "history.session_versions")
+
     def run_function(self, name: str) -> None:
         """Run a scheduled function now."""
         self._call("POST", self._path(f"/functions/{quote(name)}:run"), {})

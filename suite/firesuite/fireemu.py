@@ -7,6 +7,7 @@ functions.
 import dataclasses
 import json
 import platform
+import shutil
 import stat
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def find_binary(directory: Path) -> Path:
     )
 
 
-def check_node() -> None:
+def node_version() -> str:
     """Raises SuiteError unless `node` is one that fireemu can run the twins with."""
     try:
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 - the user's own node
@@ -63,6 +64,7 @@ def check_node() -> None:
     major = int(version.removeprefix("v").partition(".")[0])
     if major < _NODE_MAJOR:
         raise SuiteError(f"Node {version} is too old: events need Node {_NODE_MAJOR} or newer.")
+    return version
 
 
 def find_node_modules(directory: Path) -> Path:
@@ -84,7 +86,7 @@ def node_modules_above(directory: Path) -> Iterator[Path]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Configuration:
-    """What fireemu is started with. `private_functions` and `private_hub` are ports nobody else needs to know."""
+    """What fireemu is started with. The `private_` ones are ports nobody else needs to know."""
 
     project: Project
     ports: Ports
@@ -92,8 +94,9 @@ class Configuration:
     twins: Path | None
     private_functions: int
     private_hub: int
+    private_tasks: int
     services: frozenset[str]
-    """Of `auth`, `firestore`, `functions`."""
+    """Of `auth`, `firestore`, `functions`, `storage`, `pubsub`."""
 
     def write(self, directory: Path) -> list[str]:
         """Write its files into `directory` and return its arguments."""
@@ -128,8 +131,10 @@ class Configuration:
             "hub": self.private_hub,
             "logging": ports.logging,
             "eventarc": ports.eventarc,
-            "tasks": ports.tasks,
+            "tasks": self.private_tasks,
             "ui": ports.ui,
+            **({"storage": ports.storage} if "storage" in self.services else {}),
+            **({"pubsub": ports.pubsub} if "pubsub" in self.services else {}),
         }
         derived: dict[str, Any] = {
             "emulators": {name: {"host": HOST, "port": port} for name, port in emulators.items()},
@@ -137,9 +142,38 @@ class Configuration:
         derived["emulators"]["ui"]["enabled"] = ui.get("enabled", True)
         if firestore := self.project.firebase_json.get("firestore"):
             derived["firestore"] = _with_absolute_paths(firestore, self.project.directory)
+        if "storage" in self.services:
+            derived["storage"] = self._storage()
         if self.twins is not None:
             derived["functions"] = [{"source": str(self.twins), "codebase": "default", "runtime": "nodejs20"}]
         return derived
+
+    def _storage(self) -> dict[str, Any]:
+        """The project's rules for its default bucket; a project without rules allows nobody but the Admin SDK."""
+        storage = self.project.firebase_json.get("storage") or {}
+        entry = (storage[0] if storage else {}) if isinstance(storage, list) else storage
+        if "rules" not in entry:
+            return {}
+        rules = self.project.directory / str(entry["rules"])
+        if not rules.is_file():
+            raise SuiteError(
+                f"{self.project.directory / 'firebase.json'}: storage.rules names {rules}, which is not there."
+            )
+        return {"rules": str(rules)}
+
+
+def used_ports(project: Project) -> set[str]:
+    """Which of `Ports` a suite over this project listens on."""
+    used = {"auth", "functions", "firestore", "hub", "ui", "logging", "eventarc", "tasks", "fcm"}
+    types = {endpoint.event_type for endpoint in project.manifest.endpoints}
+    emulators = project.firebase_json.get("emulators", {})
+    if "storage" in project.firebase_json or "storage" in emulators or any(".storage." in kind for kind in types):
+        used.add("storage")
+    if "pubsub" in emulators or any(".pubsub." in kind for kind in types):
+        used.add("pubsub")
+    if project.firebase_json.get("hosting"):
+        used.add("hosting")
+    return used
 
 
 def _with_absolute_paths(firestore: Any, directory: Path) -> Any:
@@ -158,4 +192,6 @@ def _with_absolute_paths(firestore: Any, directory: Path) -> Any:
 
 def environment(base: Mapping[str, str], temporary_directory: Path) -> dict[str, str]:
     """Its scratch files go where the suite's are, and vanish with them."""
-    return {**base, "TMPDIR": str(temporary_directory)}
+    # Named, so that it neither looks for one among the installed nor says which it took.
+    node = shutil.which("node")
+    return {**base, "TMPDIR": str(temporary_directory), **({"FIREEMU_NODE": node} if node else {})}

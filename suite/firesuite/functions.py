@@ -1,5 +1,6 @@
 """The functions host as the suite sees it: its settings, its process, its health, its reloads."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -27,17 +28,35 @@ _RUNTIME = {
 }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Runtime:
+    """What all codebases of a suite run in: `services` are the variables with the services' addresses, `directory` is
+    for settings files."""
+
+    project_id: str
+    services: Mapping[str, str]
+    directory: Path
+
+
 class FunctionsHost:
     """One codebase's host process."""
 
     def __init__(
-        self, codebase: Codebase, project_id: str, port: int, services: Mapping[str, str], directory: Path
+        self,
+        codebase: Codebase,
+        runtime: Runtime,
+        port: int,
+        *,
+        service: str = "functions",
+        debug_port: int | None = None,
     ) -> None:
-        """`services`: the variables with the services' addresses. `directory`: for the settings file."""
-        self._project_id = project_id
+        """`service` is its name in the log. With a `debug_port` it loads the functions once a debugger is attached."""
+        self._project_id = runtime.project_id
         self._port = port
-        self._services = services
-        self._settings = directory / "functions-host.json"
+        self._services = runtime.services
+        self._service = service
+        self._debug_port = debug_port
+        self._settings = runtime.directory / f"functions-host-{codebase.name}-{port}.json"
         self._child: Child | None = None
         self._source = codebase.source
         self._python = codebase.python
@@ -50,11 +69,15 @@ class FunctionsHost:
         if not cache_bytecode:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._child = processes.start(
-            "functions",
+            self._service,
             [self._python, functions_host.__file__, self._settings],
             directory=self._source,
             environment=environment,
         )
+
+    def stop(self, processes: Processes) -> None:
+        if self._child is not None:
+            processes.stop_one(self._child)
 
     def reload(self, codebase: Codebase) -> None:
         """Have a new worker load the code; requests in work end in the old one, new ones wait for the new one."""
@@ -93,6 +116,7 @@ class FunctionsHost:
             functions=[_function(endpoint) for endpoint in endpoints],
             environment={**codebase.environment, **_RUNTIME, **self._services},
             graceful_seconds=max((endpoint.timeout_seconds for endpoint in endpoints), default=60),
+            debug_port=self._debug_port,
         ).write(self._settings)
 
 
@@ -103,4 +127,5 @@ def _function(endpoint: Endpoint) -> functions_host.Function:
         regions=list(endpoint.regions),
         signature="cloudevent" if endpoint.kind is Kind.EVENT else "http",
         concurrency=endpoint.concurrency,
+        timeout_seconds=endpoint.timeout_seconds,
     )

@@ -55,6 +55,7 @@ class Function:
     regions: list[str]
     signature: str
     concurrency: int
+    timeout_seconds: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Settings:
     functions: list[Function]
     environment: dict[str, str]
     graceful_seconds: int
+    debug_port: int | None
 
     @classmethod
     def read(cls, path: str) -> Self:

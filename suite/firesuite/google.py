@@ -51,8 +51,8 @@ class GoogleEmulators:
         """Write their files, and give the command that starts them in `directory`."""
         self.directory.mkdir()
         (self.directory / "firebase.json").write_text(json.dumps(self._firebase_json(), indent=2), encoding="utf-8")
-        if self._codebase is not None:
-            _link(self._codebase, self.directory / "functions")
+        for codebase in self._codebases:
+            _link(codebase, self.directory / codebase.name)
         return [
             find_executable(self.project.directory),
             "emulators:start",
@@ -64,7 +64,7 @@ class GoogleEmulators:
 
     def environment(self, services: Mapping[str, str]) -> dict[str, str]:
         """`services`: the variables with the addresses of the suite's services, which the functions inherit."""
-        python = self.project.codebase.python.parent if self.project.codebase else Path()
+        python = self.project.codebases[0].python.parent if self.project.codebases else Path()
         return {
             **os.environ,
             **services,
@@ -82,16 +82,16 @@ class GoogleEmulators:
         """Whether they answer and list every function. That they say so proves nothing: they do even if none loaded."""
         if "auth" in self.services and _get(self.ports.auth, "/") is None:
             return False
-        if self._codebase is None:
+        if not self._codebases:
             return True
         answer = _get(self.ports.functions, "/backends")
         backends = answer["backends"] if answer else []
         loaded = {trigger["name"] for backend in backends for trigger in backend["functionTriggers"]}
-        return loaded >= {endpoint.name for endpoint in self._codebase.manifest.endpoints}
+        return loaded >= {endpoint.name for endpoint in self.project.manifest.endpoints}
 
     @property
-    def _codebase(self) -> Codebase | None:
-        return self.project.codebase if "functions" in self.services else None
+    def _codebases(self) -> tuple[Codebase, ...]:
+        return self.project.codebases if "functions" in self.services else ()
 
     def _firebase_json(self) -> dict[str, Any]:
         hub, logging, eventarc, tasks = self.ports.others(4)
@@ -110,9 +110,11 @@ class GoogleEmulators:
                 "singleProjectMode": False,
             }
         }
-        if self._codebase is not None:
-            runtime = _runtime(self.project)
-            derived["functions"] = [{"source": "functions", "codebase": self._codebase.name, "runtime": runtime}]
+        if self._codebases:
+            derived["functions"] = [
+                {"source": codebase.name, "codebase": codebase.name, "runtime": codebase.runtime}
+                for codebase in self._codebases
+            ]
         return derived
 
 
@@ -127,12 +129,6 @@ def _link(codebase: Codebase, directory: Path) -> None:
     # emulator's own child, not the shell's, and ends with it.
     framework = codebase.python.parent / "functions-framework"
     (binaries / "activate").write_text(f"exec {shlex.quote(str(framework))}\n", encoding="utf-8")
-
-
-def _runtime(project: Project) -> str:
-    functions = project.firebase_json["functions"]
-    entries = [functions] if isinstance(functions, dict) else functions
-    return next(str(entry["runtime"]) for entry in entries if str(entry.get("runtime", "")).startswith("python"))
 
 
 def _get(port: int, path: str) -> Any:

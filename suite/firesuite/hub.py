@@ -5,57 +5,76 @@ changes that one thing.
 """
 
 import contextlib
-import http.client
+import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Iterable
-from http import HTTPStatus
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
+from firesuite.history import History
 from firesuite.ports import HOST, Ports
+from firesuite.proxy import Answer, forward
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+STATUS_PATH = "/firesuite"
+LOGS_PATH = "/firesuite/logs"
+# Below the 30 s after which a client of the log may think that nobody is there.
+_LOG_WAIT_SECONDS = 25.0
 
 
 class Hub:
     """The WSGI application."""
 
-    def __init__(self, ports: Ports, private_port: int, private_locator: Path) -> None:
-        """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token."""
-        self._moved = {"hub": ports.hub, "functions": ports.functions, "auth": ports.auth}
+    def __init__(
+        self,
+        ports: Ports,
+        private_port: int,
+        private_locator: Path,
+        history: History,
+        status: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token.
+
+        `status` is what the suite says of itself to the other commands of firesuite (`STATUS_PATH`).
+        """
+        self._moved = {"hub": ports.hub, "functions": ports.functions, "auth": ports.auth, "tasks": ports.tasks}
+        self._history = history
+        self._status = status
         self._private_port = private_port
         self._private_locator = private_locator
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        headers = self._headers(environ)
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        connection = http.client.HTTPConnection(HOST, self._private_port, timeout=60)
+        path = environ["PATH_INFO"]
+        if path == STATUS_PATH:
+            return Answer.text(200, json.dumps(self._status()), "application/json").send(start_response)
+        if path == LOGS_PATH:
+            return self._log_lines(environ).send(start_response)
         try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            answer = response.read()
+            answer = forward(environ, self._private_port, headers=self._headers(environ), timeout=60)
         except OSError:
-            text = b"fireemu is not ready."
-            start_response(
-                "503 Service Unavailable", [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
-            )
-            return [text]
-        finally:
-            connection.close()
-        if response.status == 200 and path in {"/", "/emulators"}:
-            answer = json.dumps(self._corrected(json.loads(answer)), indent=2).encode()
-        kept = [
+            return Answer.text(503, "fireemu is not ready.").send(start_response)
+        if answer.status == 200 and path in {"/", "/emulators"}:
+            corrected = json.dumps(self._corrected(json.loads(answer.body)), indent=2)
+            answer = dataclasses.replace(answer, body=corrected.encode())
+        kept = tuple(
             (name, value)
-            for name, value in response.getheaders()
+            for name, value in answer.headers
             if name.lower().startswith("access-control-") or name.lower() in {"content-type", "vary"}
-        ]
-        status = f"{response.status} {HTTPStatus(response.status).phrase}"
-        start_response(status, [*kept, ("Content-Length", str(len(answer)))])
-        return [answer]
+        )
+        return dataclasses.replace(answer, headers=kept).send(start_response)
+
+    def _log_lines(self, environ: "WSGIEnvironment") -> Answer:
+        """`?after=N`: the lines after number N, at once if there are any, else when there are (25 s at most)."""
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        after = int(query.get("after", ["0"])[0])
+        lines = self._history.after(after, seconds=_LOG_WAIT_SECONDS if "wait" in query else 0.0)
+        document = {"lines": [dataclasses.asdict(line) for line in lines]}
+        return Answer.text(200, json.dumps(document), "application/json")
 
     def _headers(self, environ: "WSGIEnvironment") -> dict[str, str]:
         wanted = (("Content-Type", "CONTENT_TYPE"), ("Origin", "HTTP_ORIGIN"))
@@ -77,11 +96,15 @@ class Hub:
         return answer
 
 
+def locator_path(project_id: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"hub-{project_id}.json"
+
+
 class Locator:
     """The file by which tools find the hub of a running suite: `hub-PROJECT.json` in the temporary directory."""
 
     def __init__(self, project_id: str, hub_port: int) -> None:
-        self._path = Path(tempfile.gettempdir()) / f"hub-{project_id}.json"
+        self._path = locator_path(project_id)
         self._content = {"version": "firesuite", "origins": [f"http://{HOST}:{hub_port}"], "pid": os.getpid()}
 
     def write(self) -> None:

@@ -3,16 +3,25 @@
 import dataclasses
 import enum
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
+from firesuite import params
 from firesuite.errors import SuiteError
+from firesuite.params import Parameter, Value
 
 DEFAULT_REGION = "us-central1"
 DEFAULT_CONCURRENCY = 80  # of a second generation function with at least one CPU
 DEFAULT_TIMEOUT_SECONDS = 60
+
+# Realtime Database, Remote Config, Test Lab and Data Connect: fireemu does not have the products.
+_NOT_DELIVERED = (
+    "google.firebase.database.",
+    "google.firebase.remoteconfig.",
+    "google.firebase.testlab.",
+    "google.firebase.dataconnect.",
+)
 
 
 class Kind(enum.Enum):
@@ -24,6 +33,11 @@ class Kind(enum.Enum):
     SCHEDULE = "scheduleTrigger"
     TASK_QUEUE = "taskQueueTrigger"
     BLOCKING = "blockingTrigger"
+
+    @property
+    def word(self) -> str:
+        """What a person calls it."""
+        return self.value.removesuffix("Trigger")
 
     @property
     def is_direct(self) -> bool:
@@ -42,6 +56,18 @@ class Endpoint:
     trigger: Mapping[str, Any]
     concurrency: int
     timeout_seconds: int
+    spec: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
+    """Its whole entry in the manifest."""
+
+    @property
+    def event_type(self) -> str:
+        """The CloudEvents type of an event function, else empty."""
+        return str(self.trigger.get("eventType", "")) if self.kind is Kind.EVENT else ""
+
+    @property
+    def is_deliverable(self) -> bool:
+        """Whether fireemu has events of this type (its capability FN-EVT-1)."""
+        return self.kind is not Kind.EVENT or not self.event_type.startswith(_NOT_DELIVERED)
 
     @classmethod
     def parse(cls, name: str, spec: Mapping[str, Any], where: str) -> Self:
@@ -60,6 +86,7 @@ class Endpoint:
             trigger=spec[kind.value] or {},
             concurrency=_whole(spec.get("concurrency")) or (1 if one_at_a_time else DEFAULT_CONCURRENCY),
             timeout_seconds=_whole(spec.get("timeoutSeconds")) or DEFAULT_TIMEOUT_SECONDS,
+            spec=spec,
         )
 
 
@@ -68,25 +95,32 @@ class Manifest:
     """All functions of one codebase, in the manifest's order."""
 
     endpoints: tuple[Endpoint, ...]
+    parameters: tuple[Parameter, ...] = ()
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Raises SuiteError, with the file and the line, when it is missing or not a manifest."""
+    def parse(cls, text: str, where: str) -> Self:
+        """Raises SuiteError, with `where` (a path) and the line, for a text that is not a manifest."""
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise SuiteError(
-                f"{path} is missing: it lists the functions that main.py exports. Write it with"
-                f" `{GENERATE}` in {path.parent}."
-            ) from None
+            document = yaml.safe_load(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
-            raise SuiteError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from None
+            raise SuiteError(f"{where}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from None
         endpoints = document.get("endpoints") if isinstance(document, dict) else None
         if not isinstance(endpoints, dict):
-            raise SuiteError(f"{path}: the key 'endpoints' is missing.")
-        return cls(tuple(Endpoint.parse(name, spec, str(path)) for name, spec in endpoints.items()))
+            raise SuiteError(f"{where}: the key 'endpoints' is missing.")
+        parameters = tuple(Parameter.parse(spec) for spec in document.get("params") or [])
+        return cls(tuple(Endpoint.parse(name, spec, where) for name, spec in endpoints.items()), parameters)
+
+    def resolved(self, known: Mapping[str, Value], where: str) -> Self:
+        """The same with the expressions over parameters worked out. Raises SuiteError."""
+        endpoints = tuple(
+            Endpoint.parse(
+                endpoint.name, params.resolve(endpoint.spec, known, f"{where}: endpoints.{endpoint.name}"), where
+            )
+            for endpoint in self.endpoints
+        )
+        return dataclasses.replace(self, endpoints=endpoints)
 
     @property
     def delivered(self) -> tuple[Endpoint, ...]:
@@ -100,12 +134,6 @@ class Manifest:
                 return endpoint
         names = ", ".join(endpoint.name for endpoint in self.endpoints)
         raise SuiteError(f"There is no function {name!r}; there are: {names}.")
-
-
-GENERATE = (
-    'python -c "from firebase_functions.private import serving;'
-    ' print(serving.functions_as_yaml(serving.get_functions()))" > functions.yaml'
-)
 
 
 def _whole(value: object) -> int | None:

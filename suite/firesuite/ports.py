@@ -28,6 +28,9 @@ class Ports:
     eventarc: int = 9299
     tasks: int = 9499
     fcm: int = 9399
+    storage: int = 9199
+    pubsub: int = 8085
+    hosting: int = 5000
 
     @classmethod
     def from_firebase_json(cls, emulators: Mapping[str, Any]) -> Self:

@@ -99,6 +99,13 @@ class Processes:
         self._children.append(child)
         return child
 
+    def stop_one(self, child: Child) -> None:
+        """Stop this one, and what it started."""
+        self._children.remove(child)
+        child.ask_to_stop()
+        child.finish(time.monotonic() + STOP_SECONDS)
+        self._tell(f"-{child.pid}")
+
     def guard(self, session: int) -> None:
         """Have the reaper kill this session as well, if the suite is killed."""
         self._tell(f"+{session}")

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from firesuite import dotenv
+from firesuite import discovery, dotenv, params
 from firesuite.errors import SuiteError
-from firesuite.manifest import Manifest
+from firesuite.manifest import Endpoint, Manifest
 from firesuite.ports import Ports
-
-DEFAULT_IGNORE = ("venv", ".venv", "__pycache__", "node_modules", ".git")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +23,10 @@ class Codebase:
     manifest: Manifest
     environment: Mapping[str, str]
     """What its .env files set, the later ones over the earlier ones, and .secret.local."""
+    runtime: str
+    """As firebase.json names it (`python311`)."""
+    discovered: bool
+    """Whether the manifest was made by importing main.py, and not read from functions.yaml."""
 
     @property
     def main(self) -> Path:
@@ -39,7 +41,7 @@ class Project:
     project_id: str
     alias: str | None
     firebase_json: Mapping[str, Any]
-    codebase: Codebase | None
+    codebases: tuple[Codebase, ...]
     ports: Ports
 
     @classmethod
@@ -68,9 +70,17 @@ class Project:
             project_id=project_id,
             alias=alias,
             firebase_json=firebase_json,
-            codebase=_codebase(directory, firebase_json, project_id, alias),
+            codebases=_codebases(directory, firebase_json, project_id, alias),
             ports=Ports.from_firebase_json(emulators),
         )
+
+    @property
+    def manifest(self) -> Manifest:
+        """The functions of all codebases; no two have a name in common."""
+        return Manifest(tuple(endpoint for codebase in self.codebases for endpoint in codebase.manifest.endpoints))
+
+    def codebase_of(self, endpoint: Endpoint) -> Codebase:
+        return next(codebase for codebase in self.codebases if endpoint in codebase.manifest.endpoints)
 
     def reload(self) -> Self:
         """The project as its files are now, under the same project id."""
@@ -103,26 +113,82 @@ def _aliases(path: Path) -> dict[str, str]:
     return projects
 
 
-def _codebase(directory: Path, firebase_json: Mapping[str, Any], project_id: str, alias: str | None) -> Codebase | None:
+def firebase_config(project_id: str) -> dict[str, str]:
+    """What FIREBASE_CONFIG holds."""
+    return {
+        "projectId": project_id,
+        "storageBucket": f"{project_id}.appspot.com",
+        "databaseURL": f"https://{project_id}.firebaseio.com",
+    }
+
+
+def functions_entries(firebase_json: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The `functions` section, which may be one entry or a list of them."""
     functions = firebase_json.get("functions") or []
-    entries = [functions] if isinstance(functions, dict) else functions
-    python = [entry for entry in entries if str(entry.get("runtime", "python")).startswith("python")]
-    if not python:
-        return None
-    if len(python) > 1:
-        names = ", ".join(str(entry.get("codebase", "default")) for entry in python)
-        raise SuiteError(f"{directory / 'firebase.json'}: one Python codebase can be served, not several ({names}).")
-    [entry] = python
+    return [functions] if isinstance(functions, dict) else list(functions)
+
+
+def is_python(entry: Mapping[str, Any]) -> bool:
+    return str(entry.get("runtime", "python")).startswith("python")
+
+
+def _codebases(
+    directory: Path, firebase_json: Mapping[str, Any], project_id: str, alias: str | None
+) -> tuple[Codebase, ...]:
+    entries = [entry for entry in functions_entries(firebase_json) if is_python(entry)]
+    codebases = tuple(_codebase(directory, entry, project_id, alias) for entry in entries)
+    owners: dict[str, str] = {}
+    for codebase in codebases:
+        for endpoint in codebase.manifest.endpoints:
+            if endpoint.name in owners:
+                raise SuiteError(
+                    f"The codebases {owners[endpoint.name]} and {codebase.name} both export {endpoint.name}: one of"
+                    " them would replace the other when it is deployed. Rename it in one."
+                )
+            owners[endpoint.name] = codebase.name
+    return codebases
+
+
+def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, alias: str | None) -> Codebase:
     source = directory / str(entry.get("source", "functions"))
     if not (source / "main.py").is_file():
         raise SuiteError(f"{source / 'main.py'} is missing: firebase.json names {source.name!r} as functions source.")
+    python = _interpreter(source)
+    environment = _environment(source, project_id, alias)
+    path = source / "functions.yaml"
+    built_ins = params.built_in(firebase_config(project_id))
+    if path.is_file():
+        where, text = str(path), path.read_text(encoding="utf-8")
+    else:
+        where, text = str(source / "main.py"), _discover(python, source, {**_services_to_be(project_id), **environment})
+    manifest = Manifest.parse(text, where)
+    known, _missing = params.values(manifest.parameters, environment, built_ins)
     return Codebase(
         name=str(entry.get("codebase", "default")),
         source=source,
-        python=_interpreter(source),
-        manifest=Manifest.read(source / "functions.yaml"),
-        environment=_environment(source, project_id, alias),
+        python=python,
+        manifest=manifest.resolved(known, where),
+        environment=environment,
+        runtime=str(entry.get("runtime", "python311")),
+        discovered=not path.is_file(),
     )
+
+
+def _services_to_be(project_id: str) -> dict[str, str]:
+    """What an import may ask for of the environment that functions run in."""
+    return {
+        "GCLOUD_PROJECT": project_id,
+        "GOOGLE_CLOUD_PROJECT": project_id,
+        "FIREBASE_CONFIG": json.dumps(firebase_config(project_id)),
+        "FUNCTIONS_EMULATOR": "true",
+    }
+
+
+def _discover(python: Path, source: Path, environment: Mapping[str, str]) -> str:
+    try:
+        return discovery.discover(python, source, environment)
+    except discovery.DiscoveryError as error:
+        raise SuiteError(f"The functions could not be loaded. {error}") from None
 
 
 def _interpreter(source: Path) -> Path:

@@ -35,7 +35,14 @@ class Server:
         self._listener = listener
         self._connections: dict[int, Any] = {}
         self._server = waitress.server.create_server(  # type: ignore[no-untyped-call]
-            app, map=self._connections, sockets=[listener], threads=threads, ident=None, channel_timeout=3600
+            app,
+            map=self._connections,
+            sockets=[listener],
+            threads=threads,
+            ident=None,
+            channel_timeout=3600,
+            # They all listen on the loopback interface: X-Forwarded-Host comes from our own Hosting.
+            clear_untrusted_proxy_headers=False,
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{service}-server", daemon=True)

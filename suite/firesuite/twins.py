@@ -6,12 +6,12 @@ the `__endpoint` of its manifest entry, which posts the raw event to the bridge 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
-from firesuite.manifest import Endpoint, Kind, Manifest
+from firesuite.manifest import Endpoint, Kind
 
 # fireemu gives up an invocation after this; the function's own timeout is the bridge's to watch, and an event that is
 # held while the functions are reloaded may wait much longer than that. 540 s is the most an event function may have.
@@ -79,10 +79,10 @@ for (const [name, { http: isHttp, endpoint }] of Object.entries(ENDPOINTS)) {
 """
 
 
-def write(manifest: Manifest, directory: Path, *, node_modules: Path, bridge_port: int) -> None:
-    """Make `directory` such a codebase. `node_modules` is the one that holds firebase-functions."""
+def write(delivered: Sequence[Endpoint], directory: Path, *, node_modules: Path, bridge_port: int) -> None:
+    """Make `directory` such a codebase, with a twin for each function. `node_modules` holds firebase-functions."""
     directory.mkdir(parents=True, exist_ok=True)
-    endpoints = {endpoint.name: _entry(endpoint) for endpoint in manifest.delivered}
+    endpoints = {endpoint.name: _entry(endpoint) for endpoint in delivered}
     source = _SOURCE.replace("__PORT__", str(bridge_port)).replace("__ENDPOINTS__", json.dumps(endpoints, indent=2))
     (directory / "index.js").write_text(source, encoding="utf-8")
     package = {

@@ -36,7 +36,7 @@ def test_it_is_found_from_a_directory_below(directory):
 
 
 def test_the_functions_of_the_manifest(directory):
-    endpoints = {endpoint.name: endpoint for endpoint in Project.load(directory).codebase.manifest.endpoints}
+    endpoints = {endpoint.name: endpoint for endpoint in Project.load(directory).manifest.endpoints}
     assert {name: endpoint.kind for name, endpoint in endpoints.items()} == {
         "web": Kind.HTTPS,
         "alone": Kind.HTTPS,
@@ -66,7 +66,7 @@ def test_settings_later_files_win_over_earlier_ones(directory):
     (source / ".env.demo-sample").write_text("B=project\nC=project\nD=project\n")
     (source / ".env.local").write_text("C=local\nD=local\n")
     (source / ".secret.local").write_text("D=secret\n")
-    assert Project.load(directory).codebase.environment == {"A": "env", "B": "project", "C": "local", "D": "secret"}
+    assert Project.load(directory).codebases[0].environment == {"A": "env", "B": "project", "C": "local", "D": "secret"}
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_settings_later_files_win_over_earlier_ones(directory):
 )
 def test_the_dialect_of_env_files(directory, line, value):
     (directory / "functions" / ".env").write_text(f"{line}\n")
-    assert Project.load(directory).codebase.environment == {"A": value}
+    assert Project.load(directory).codebases[0].environment == {"A": value}
 
 
 def test_the_functions_own_environment_runs_them_where_there_is_one(directory):
-    assert str(Project.load(directory).codebase.python) == sys.executable
+    assert str(Project.load(directory).codebases[0].python) == sys.executable
     python = directory / "functions" / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
-    assert Project.load(directory).codebase.python == python
+    assert Project.load(directory).codebases[0].python == python
 
 
 def test_a_project_without_python_functions(directory):
     change(directory / "firebase.json", functions=[])
-    assert Project.load(directory).codebase is None
+    assert Project.load(directory).codebases == ()
 
 
 def break_firebase_json(directory):
@@ -134,7 +134,9 @@ def break_manifest_syntax(directory):
 
 def break_manifest_missing(directory):
     (directory / "functions" / "functions.yaml").unlink()
-    return f"{directory}/functions/functions.yaml is missing: it lists the functions that main.py exports."
+    main = directory / "functions" / "main.py"
+    main.write_text("import firebase_functions\n\nnowhere()\n")
+    return "The functions could not be loaded. main.py, line 3: NameError: name 'nowhere' is not defined"
 
 
 def break_manifest_trigger(directory):
@@ -145,7 +147,7 @@ def break_manifest_trigger(directory):
 def break_two_codebases(directory):
     entry = {"source": "functions", "runtime": "python311"}
     change(directory / "firebase.json", functions=[{**entry, "codebase": "a"}, {**entry, "codebase": "b"}])
-    return f"{directory}/firebase.json: one Python codebase can be served, not several (a, b)."
+    return "The codebases a and b both export add: one of them would replace the other when it is deployed."
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.suite.harness import eventually, http
 @pytest.fixture
 def main(watching):
     """The watched main.py; put back as it was after the test."""
-    path = watching.project.codebase.main
+    path = watching.project.codebases[0].main
     text = path.read_text()
     yield path
     path.write_text(text)
@@ -110,7 +110,7 @@ def test_events_written_while_the_code_does_not_import_arrive_after_it_does(watc
 
 
 def test_a_saved_setting_is_loaded_too(watching, main):
-    setting = watching.project.codebase.source / ".env"
+    setting = watching.project.codebases[0].source / ".env"
     text = setting.read_text()
     url = watching.function_url("web") + "?env=GREETING"
     setting.write_text("GREETING=hello\n")

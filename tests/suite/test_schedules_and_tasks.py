@@ -50,3 +50,19 @@ def test_a_task_reaches_its_function_with_data_and_headers(suite):
     assert answer.status == 200
     [worked] = eventually(lambda: [document.to_dict() for document in suite.database.collection("worked").stream()])
     assert worked == {"data": {"n": 7}, "queue": "queue:demo-sample-australia-southeast1-work"}
+
+
+def test_firebase_admin_enqueues(suite, monkeypatch):
+    """Unmodified: it expects a task's name as Google's emulator spells it."""
+    import firebase_admin
+    from firebase_admin import functions
+
+    monkeypatch.setenv("CLOUD_TASKS_EMULATOR_HOST", suite.environment["CLOUD_TASKS_EMULATOR_HOST"])
+    app = firebase_admin.initialize_app(options={"projectId": "demo-sample"}, name="enqueues")
+    try:
+        queue = functions.task_queue("locations/australia-southeast1/functions/work", app=app)
+        assert queue.enqueue({"data": {"n": 8}}, functions.TaskOptions(task_id="by-admin")) == "by-admin"
+    finally:
+        firebase_admin.delete_app(app)
+    worked = suite.database.collection("worked")
+    eventually(lambda: {"n": 8} in [document.get("data") for document in worked.stream()])

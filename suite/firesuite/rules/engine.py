@@ -135,12 +135,13 @@ def started(project: str = "demo-rules", *, profile: str = "emulator") -> Iterat
         (directory / "firestore.rules").write_text(_DENY_ALL)
         firebase_json = {"firestore": {"rules": "firestore.rules"}, "emulators": {"ui": {"enabled": False}}}
         configuration = Configuration(
-            project=Project(directory, project, None, firebase_json, None, ports),
+            project=Project(directory, project, None, firebase_json, (), ports),
             ports=ports,
             profile=profile,
             twins=None,
             private_functions=ports.functions,
             private_hub=ports.hub,
+            private_tasks=ports.tasks,
             services=frozenset(("auth", "firestore")),
         )
         processes = Processes(directory, lambda _, line: output.append(line))

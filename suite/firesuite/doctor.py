@@ -1,0 +1,112 @@
+"""`firesuite doctor`: looks at what the suite needs, and says of each thing that is missing how to mend it."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from firesuite import fireemu, google, params
+from firesuite.errors import SuiteError
+from firesuite.ports import is_free
+from firesuite.project import Codebase, Project, firebase_config
+
+_PYTHON = (3, 11)
+
+
+class Report:
+    """Prints each finding; `failed` when one must be mended before the suite starts."""
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def check(self, what: str, look: Callable[[], str]) -> None:
+        """`look` gives what is there, or raises SuiteError with what is missing and the command that mends it."""
+        try:
+            self.good(what, look())
+        except SuiteError as error:
+            self.bad(what, str(error))
+
+    def good(self, what: str, found: str) -> None:
+        _say(f"ok       {what}: {found}")
+
+    def bad(self, what: str, missing: str) -> None:
+        self.failed = True
+        _say(f"MISSING  {what}: {missing}")
+
+    def note(self, what: str, text: str) -> None:
+        """Nothing that keeps the suite from starting."""
+        _say(f"note     {what}: {text}")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the suite can start, 1 otherwise."""
+    report = Report()
+    report.check("Python", _python)
+    directory = Path.cwd()
+    try:
+        project = Project.load(directory, options.project)
+    except SuiteError as error:
+        report.bad("the project", str(error))
+        report.check("fireemu", lambda: _fireemu(directory))
+        report.check("Node", fireemu.node_version)
+        return 1
+    report.good("the project", f"{project.project_id} in {project.directory}")
+    report.check("fireemu", lambda: _fireemu(project.directory))
+    report.check("Node", fireemu.node_version)
+    report.check("firebase-functions for Node", lambda: str(fireemu.find_node_modules(project.directory)))
+    for codebase in project.codebases:
+        _codebase(report, project, codebase)
+    if not project.codebases:
+        report.note("functions", "firebase.json names no Python codebase.")
+    for name in sorted(fireemu.used_ports(project)):
+        port = getattr(project.ports, name)
+        if not is_free(port):
+            report.note("ports", f"{port} ({name}) is in use, by a running suite perhaps; --ports free takes others.")
+    try:
+        report.note("Google's emulators", f"firebase-tools in {google.find_executable(project.directory)}")
+    except SuiteError:
+        report.note("Google's emulators", "firebase-tools is not installed; only --google needs it.")
+    return 1 if report.failed else 0
+
+
+def _codebase(report: Report, project: Project, codebase: Codebase) -> None:
+    what = f"functions ({codebase.name})"
+    how = "found by importing main.py" if codebase.discovered else "named by functions.yaml"
+    report.good(what, f"{len(codebase.manifest.endpoints)} in {codebase.source}, {how}")
+    for missing in _missing_packages(codebase):
+        report.bad(what, missing)
+    built_ins = params.built_in(firebase_config(project.project_id))
+    _known, without = params.values(codebase.manifest.parameters, codebase.environment, built_ins)
+    for parameter in without:
+        file = ".secret.local" if parameter.type == "secret" else ".env.local"
+        report.note(what, f"{parameter.name} has no value: add {parameter.name}=... to {codebase.source / file}")
+    for endpoint in codebase.manifest.endpoints:
+        if not endpoint.is_deliverable:
+            report.note(what, f"nothing here sends the {endpoint.event_type} events of {endpoint.name}")
+
+
+def _missing_packages(codebase: Codebase) -> Iterator[str]:
+    names = ("functions_framework", "gunicorn", "firebase_functions")
+    code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n) is None])"
+    done = subprocess.run([codebase.python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - the functions' own interpreter
+    if done.returncode != 0:
+        yield f"{codebase.python} does not run: make it anew with `python3.11 -m venv {codebase.source / 'venv'}`."
+    elif missing := done.stdout.split():
+        install = f"{codebase.python} -m pip install -r {codebase.source / 'requirements.txt'}"
+        yield f"{', '.join(missing)} not installed for {codebase.python}: run `{install}`."
+
+
+def _python() -> str:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < _PYTHON:
+        raise SuiteError(f"{version} is too old: install Python 3.11 or newer.")
+    return version
+
+
+def _fireemu(directory: Path) -> str:
+    return str(fireemu.find_binary(directory))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

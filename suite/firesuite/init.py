@@ -1,0 +1,121 @@
+"""`firesuite init`: adds to an existing project what is missing for the suite, and changes nothing that is there."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from firesuite.errors import SuiteError
+from firesuite.fireemu import PLATFORMS
+
+# The versions that this package is tested with.
+FIREEMU = "0.7.1"
+FIREBASE_FUNCTIONS = "7.4.0"
+
+_MAIN = """\
+from firebase_functions import https_fn
+
+
+@https_fn.on_request()
+def hello(request: https_fn.Request) -> https_fn.Response:
+    return https_fn.Response("Hello, world.")
+"""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the missing files into the current directory and say which. The exit code."""
+    directory = Path.cwd()
+    project_id = options.project or f"demo-{re.sub('[^a-z0-9-]+', '-', directory.name.lower()).strip('-') or 'project'}"
+    said = [
+        _firebase_json(directory),
+        _firebaserc(directory, project_id),
+        *_functions(directory),
+        _package_json(directory),
+    ]
+    for text in filter(None, said):
+        _say(text)
+    if not any(said):
+        _say("Nothing was missing.")
+    _say("Next: `npm install --ignore-scripts`, then `firesuite doctor`, then `firesuite up`.")
+    return 0
+
+
+def _firebase_json(directory: Path) -> str | None:
+    path = directory / "firebase.json"
+    document = _read(path)
+    if "functions" in document:
+        return None
+    source = "functions"
+    document["functions"] = [
+        {"source": source, "codebase": "default", "runtime": f"python3{sys.version_info.minor}", "ignore": ["venv"]}
+    ]
+    known = path.is_file()
+    _write(path, document)
+    return f"{'changed' if known else 'wrote'} firebase.json: the Python codebase in {source}/"
+
+
+def _firebaserc(directory: Path, project_id: str) -> str | None:
+    path = directory / ".firebaserc"
+    document = _read(path)
+    if "default" in document.get("projects", {}):
+        return None
+    document.setdefault("projects", {})["default"] = project_id
+    _write(path, document)
+    return f"wrote .firebaserc: the project {project_id}"
+
+
+def _functions(directory: Path) -> list[str]:
+    said = []
+    entries = _read(directory / "firebase.json")["functions"]
+    for entry in [entries] if isinstance(entries, dict) else entries:
+        source = directory / str(entry.get("source", "functions"))
+        if not str(entry.get("runtime", "python")).startswith("python") or (source / "main.py").exists():
+            continue
+        source.mkdir(parents=True, exist_ok=True)
+        (source / "main.py").write_text(_MAIN, encoding="utf-8")
+        said.append(f"wrote {source.name}/main.py: one function that says hello")
+        if not (source / "requirements.txt").exists():
+            (source / "requirements.txt").write_text("firebase-functions>=0.5\n", encoding="utf-8")
+            said.append(f"wrote {source.name}/requirements.txt")
+    return said
+
+
+def _package_json(directory: Path) -> str | None:
+    path = directory / "package.json"
+    document = _read(path)
+    known = path.is_file()
+    optional = document.get("optionalDependencies", {})
+    has_functions = any("firebase-functions" in document.get(key, {}) for key in ("dependencies", "devDependencies"))
+    if has_functions and any(name.startswith("@fireemu/") for name in optional):
+        return None
+    document.setdefault("private", True)
+    if not has_functions:
+        document.setdefault("devDependencies", {})["firebase-functions"] = FIREBASE_FUNCTIONS
+    document["optionalDependencies"] = {
+        **{f"@fireemu/{name}": FIREEMU for name in sorted(PLATFORMS.values())},
+        **optional,
+    }
+    _write(path, document)
+    return f"{'changed' if known else 'wrote'} package.json: fireemu, and firebase-functions to deliver events through"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise SuiteError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}).") from None
+    if not isinstance(document, dict):
+        raise SuiteError(f"{path}: must hold one JSON object.")
+    return document
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

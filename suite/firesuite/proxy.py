@@ -1,0 +1,92 @@
+"""Passes a request on to another local server: what the hub, the task queues, hosting and several codebases share."""
+
+import dataclasses
+import http.client
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from firesuite.ports import HOST
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# Of one connection, not of the message (RFC 9110, 7.6.1); the length is set anew.
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @classmethod
+    def text(cls, status: int, text: str, content_type: str = "text/plain; charset=utf-8") -> "Answer":
+        return cls(status, (("Content-Type", content_type),), text.encode())
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def send(self, start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a WSGI request with it."""
+        known = {status.value for status in HTTPStatus}
+        phrase = HTTPStatus(self.status).phrase if self.status in known else "Unknown"
+        headers = [*self.headers, ("Content-Length", str(len(self.body)))]
+        start_response(f"{self.status} {phrase}", headers)
+        return [self.body]
+
+
+def forward(
+    environ: "WSGIEnvironment",
+    port: int,
+    *,
+    path: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 3600.0,
+) -> Answer:
+    """What the server on `port` answers to this request, with another `path` (query included) or other `headers`.
+
+    Raises OSError when it cannot be reached.
+    """
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    try:
+        connection.request(
+            environ["REQUEST_METHOD"],
+            path if path is not None else target(environ),
+            body,
+            dict(headers if headers is not None else request_headers(environ)),
+        )
+        response = connection.getresponse()
+        kept = tuple((name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP)
+        return Answer(response.status, kept, response.read())
+    except http.client.HTTPException as error:
+        raise OSError(f"port {port} broke the connection off: {error!r}") from error
+    finally:
+        connection.close()
+
+
+def target(environ: "WSGIEnvironment") -> str:
+    """The path as the client wrote it, still percent-encoded, and the query."""
+    raw: str = environ.get("REQUEST_URI") or environ["PATH_INFO"]
+    if "?" in raw or not environ.get("QUERY_STRING"):
+        return raw
+    return f"{raw}?{environ['QUERY_STRING']}"
+
+
+def request_headers(environ: "WSGIEnvironment") -> dict[str, str]:
+    """The headers of a WSGI request that are the message's own."""
+    headers = {
+        key.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    }
+    if content_type := environ.get("CONTENT_TYPE"):
+        headers["content-type"] = content_type
+    return {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}

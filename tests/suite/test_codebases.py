@@ -1,0 +1,136 @@
+"""Several codebases, functions found without a manifest, parameters, and Hosting in front."""
+
+import json
+import shutil
+
+import pytest
+from tests.suite.harness import copy_of_sample, eventually, http, running
+
+from firesuite.errors import SuiteError
+from firesuite.project import Project
+
+SECOND = """\
+import os
+
+from firebase_functions import firestore_fn, https_fn, options, params
+
+SIZE = params.StringParam("SIZE", default="small")
+ZONE = params.StringParam("ZONE")
+
+
+@https_fn.on_request(
+    concurrency=SIZE.equals("large").then(20, 2), region=ZONE, timeout_sec=params.IntParam("SECONDS", default=30)
+)
+def shop(request: https_fn.Request) -> https_fn.Response:
+    host = request.headers.get("X-Forwarded-Host")
+    return {"path": request.path, "size": SIZE.value, "host": host, "pid": os.getpid()}
+
+
+@firestore_fn.on_document_created(document="carts/{id}", region="europe-west1")
+def oncart(event: firestore_fn.Event) -> None:
+    event.data.reference.update({"seenBy": os.getpid()})
+"""
+
+# What firestore_fn makes `event.data.reference` with wants credentials, as FACTS of the SDK have it.
+CREDENTIALS = """\
+import google.auth
+from google.auth.credentials import AnonymousCredentials
+
+google.auth.default = lambda *_, **__: (AnonymousCredentials(), "demo-sample")
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    directory = copy_of_sample(tmp_path / "project")
+    shop = directory / "shop"
+    shop.mkdir()
+    (shop / "main.py").write_text(CREDENTIALS + SECOND)
+    (shop / ".env").write_text("ZONE=europe-west1\nSIZE=large\n")
+    document = json.loads((directory / "firebase.json").read_text())
+    document["functions"].append({"source": "shop", "codebase": "shop", "runtime": "python311"})
+    document["hosting"] = {
+        "public": "public",
+        "cleanUrls": True,
+        "redirects": [{"source": "/old", "destination": "/new", "type": 302}],
+        "rewrites": [
+            {"source": "/api/**", "function": "shop"},
+            {"source": "/web{,/**}", "function": {"functionId": "web", "region": "australia-southeast1"}},
+            {"source": "**", "destination": "/index.html"},
+        ],
+    }
+    (directory / "firebase.json").write_text(json.dumps(document))
+    (directory / "public").mkdir()
+    (directory / "public" / "index.html").write_text("<h1>home</h1>")
+    (directory / "public" / "about.html").write_text("<h1>about</h1>")
+    return directory
+
+
+def test_without_a_manifest_the_functions_are_found_and_their_parameters_resolved(project):
+    shop = Project.load(project).manifest.endpoint("shop")
+    assert shop.regions == ("europe-west1",)
+    assert shop.concurrency == 20
+    assert shop.timeout_seconds == 30
+
+
+def test_a_parameter_without_a_value_that_an_endpoint_needs_is_one_sentence(project):
+    (project / "shop" / ".env").unlink()
+    with pytest.raises(
+        SuiteError, match=r"the parameter ZONE has no value\. Add ZONE=\.\.\. to functions/\.env\.local"
+    ):
+        Project.load(project)
+
+
+def test_a_parameter_of_the_wrong_type_is_one_sentence(project):
+    (project / "shop" / ".env").write_text("ZONE=europe-west1\nSECONDS=soon\n")
+    with pytest.raises(SuiteError, match=r"The parameter SECONDS is of type int, and 'soon' is not\."):
+        Project.load(project)
+
+
+def test_both_codebases_answer_on_one_port_get_their_events_and_are_reachable_by_hosting(project):
+    with running(project) as suite:
+        shop = http("GET", suite.function_url("shop") + "/a?b=1").json()
+        web = http("GET", suite.function_url("web") + "/a%20b?b=1").json()
+        assert shop["path"] == "/a"
+        assert shop["size"] == "large"
+        assert web["path"] == "/a b"
+        assert web["query"] == {"b": "1"}
+        assert shop["pid"] != web["pid"]
+        assert http("GET", suite.function_url("shop").replace("/shop", "/none")).status == 404
+
+        cart = suite.database.document("carts/c1")
+        cart.set({})
+        assert suite.control.await_idle()
+        assert eventually(lambda: cart.get().to_dict().get("seenBy")) == shop["pid"]
+
+        site = suite.services()["Hosting"]
+        assert http("GET", f"{site}/api/x").json()["path"] == "/api/x"
+        assert http("GET", f"{site}/api/x").json()["host"] == site.removeprefix("http://")
+        assert http("GET", f"{site}/web/deep").json()["path"] == "/web/deep"
+        assert http("GET", f"{site}/").text == http("GET", f"{site}/anything").text == "<h1>home</h1>"
+        assert http("GET", f"{site}/about").text == "<h1>about</h1>"
+        assert http("GET", f"{site}/%2e%2e/firebase.json").text == "<h1>home</h1>"
+
+
+def test_a_codebase_without_a_manifest_is_served_alone_and_reloaded(project):
+    document = json.loads((project / "firebase.json").read_text())
+    document["functions"] = document["functions"][1:]
+    document["hosting"]["rewrites"] = []
+    (project / "firebase.json").write_text(json.dumps(document))
+    shutil.rmtree(project / "functions")
+    main = project / "shop" / "main.py"
+    with running(project, watch=True) as suite:
+        assert http("GET", suite.function_url("shop")).json()["size"] == "large"
+        main.write_text(main.read_text().replace('"size": SIZE.value', '"size": "new"'))
+        eventually(lambda: http("GET", suite.function_url("shop")).json()["size"] == "new")
+        main.write_text(main.read_text().replace("def shop(", "def shop(:"))
+        eventually(lambda: "main.py, line 16: SyntaxError" in suite.lines.text("firesuite"))
+        eventually(lambda: http("GET", suite.function_url("shop")).status == 500)
+
+
+def test_a_rewrite_to_a_function_that_is_not_there_is_one_sentence(project):
+    document = json.loads((project / "firebase.json").read_text())
+    document["hosting"]["rewrites"] = [{"source": "/api/**", "function": "shopp"}]
+    (project / "firebase.json").write_text(json.dumps(document))
+    with pytest.raises(SuiteError, match="There is no function 'shopp'; there are: "), running(project):
+        pass

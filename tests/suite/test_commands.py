@@ -1,0 +1,156 @@
+"""`firesuite functions list`, `call`, `run`, `logs`, `doctor` and `init`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.suite.harness import copy_of_sample, eventually
+from tests.suite.test_stopping import up
+
+from firesuite.ports import Ports
+
+FIRESUITE = [sys.executable, "-m", "firesuite.cli"]
+
+
+def firesuite(directory, *arguments, text=None, environment=None):
+    return subprocess.run(
+        [*FIRESUITE, *arguments],
+        cwd=directory,
+        env={**os.environ, "TMPDIR": str(directory / "scratch"), **(environment or {})},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with `firesuite up` in another process."""
+    directory = copy_of_sample(tmp_path_factory.mktemp("commands"))
+    process = up(directory, Ports.free())
+    with process:
+        yield directory
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+
+def said(directory, *arguments, **options):
+    done = firesuite(directory, *arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_functions_list_names_kind_region_and_what_starts_each(project):
+    lines = said(project, "functions", "list").splitlines()
+    assert "nightly   schedule   australia-southeast1  0 3 * * * (Australia/Sydney)" in lines
+    assert (
+        "onorder   event      australia-southeast1  google.cloud.firestore.document.v1.written orders/{orderId}"
+        in lines
+    )
+    assert "web       https      australia-southeast1" in lines
+
+
+def test_call_of_an_https_function(project):
+    answer = json.loads(said(project, "call", "web", "--path", "/a/b?x=1"))
+    assert (answer["method"], answer["path"], answer["query"]) == ("GET", "/a/b", {"x": "1"})
+    assert json.loads(said(project, "call", "web", "-", text="{}"))["method"] == "POST"
+    assert json.loads(said(project, "call", "web", "-X", "DELETE"))["method"] == "DELETE"
+
+
+def test_call_of_a_callable_signed_in(project):
+    assert json.loads(said(project, "call", "add", '{"a": 1, "b": 2}')) == {"result": {"sum": 3, "uid": None}}
+    answer = json.loads(said(project, "call", "add", '{"a": 1, "b": 2}', "--as", "alice"))
+    assert answer == {"result": {"sum": 3, "uid": "alice"}}
+
+
+def test_a_refusal_is_shown_and_is_the_exit_code(project):
+    done = firesuite(project, "call", "add", '{"b": 2}')
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["status"] == "INVALID_ARGUMENT"
+    assert done.stderr == "HTTP 400\n"
+
+
+def test_call_of_a_task_queue_enqueues(project):
+    name = said(project, "call", "work", '{"n": 1}').strip()
+    assert name.startswith("projects/demo-sample/locations/australia-southeast1/queues/work/tasks/")
+    eventually(lambda: "work event 204" in said(project, "logs") or "work event 200" in said(project, "logs"))
+
+
+def test_run_runs_a_schedule_now_and_logs_show_it(project):
+    said(project, "run", "nightly")
+    eventually(lambda: "nightly event 200" in said(project, "logs", "--only", "functions"))
+
+
+def test_mistakes_are_one_sentence(project):
+    for arguments, sentence in {
+        ("run", "web"): "web has no schedule to run ahead of: it is of kind https.",
+        ("call", "onorder"): "onorder is started by events: do what it waits for, such as writing the document.",
+        (
+            "call",
+            "add",
+            "{",
+        ): "The data is not JSON: Expecting property name enclosed in double quotes at character 2 of '{'.",
+    }.items():
+        done = firesuite(project, *arguments)
+        assert (done.returncode, done.stderr) == (1, f"firesuite: {sentence}\n")
+    assert "There is no function 'wbe'; there are: add, " in firesuite(project, "call", "wbe").stderr
+    other = firesuite(project, "logs", "--project", "demo-other")
+    assert other.stderr == (
+        "firesuite: No suite of demo-other runs: start one with `firesuite up` in another terminal.\n"
+    )
+
+
+def test_doctor_finds_nothing_to_mend_and_says_that_ports_are_in_use(project):
+    text = said(project, "doctor")
+    assert "MISSING" not in text
+    assert "ok       functions (default): 9 in " in text
+
+
+def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path):
+    project = copy_of_sample(tmp_path / "project")
+    (project / "scratch").mkdir()
+    (project / "node_modules").unlink()
+    done = firesuite(project, "doctor", environment={"PATH": "/nowhere"})
+    assert done.returncode == 1
+    assert f"MISSING  fireemu: fireemu is not installed in {project}: run `npm ci` there" in done.stdout
+    assert "MISSING  Node: Node is not installed: events need it. Install Node 20 or newer." in done.stdout
+    assert "MISSING  firebase-functions for Node: " in done.stdout
+
+
+def test_doctor_without_a_project(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    done = firesuite(tmp_path, "doctor")
+    assert done.returncode == 1
+    assert "MISSING  the project: There is no firebase.json in " in done.stdout
+
+
+def test_init_makes_an_empty_directory_a_project_that_starts(tmp_path):
+    directory = tmp_path / "My Shop"
+    (directory / "scratch").mkdir(parents=True)
+    text = said(directory, "init")
+    assert "wrote functions/main.py" in text
+    assert json.loads((directory / ".firebaserc").read_text()) == {"projects": {"default": "demo-my-shop"}}
+    assert set(json.loads((directory / "package.json").read_text())["optionalDependencies"]) >= {"@fireemu/linux-x64"}
+    (directory / "node_modules").symlink_to(Path(__file__).parents[2] / "node_modules")
+    code = "import os, urllib.request as u; print(u.urlopen(f\"http://{os.environ['FUNCTIONS_EMULATOR_HOST']}/demo-my-shop/us-central1/hello\").read())"
+    assert "b'Hello, world.'" in said(directory, "exec", "--ports", "free", "--", sys.executable, "-c", code)
+    assert said(directory, "init").startswith("Nothing was missing.")
+
+
+def test_init_leaves_what_is_there_alone(tmp_path):
+    project = copy_of_sample(tmp_path / "project")
+    (project / "scratch").mkdir()
+    before = {name: (project / name).read_bytes() for name in ("firebase.json", ".firebaserc", "functions/main.py")}
+    (project / "package.json").write_text('{"name": "mine", "dependencies": {"firebase-functions": "6.0.0"}}')
+    said(project, "init")
+    assert {name: (project / name).read_bytes() for name in before} == before
+    package = json.loads((project / "package.json").read_text())
+    assert package["name"] == "mine"
+    assert package["dependencies"] == {"firebase-functions": "6.0.0"}
+    assert "devDependencies" not in package
