@@ -18,7 +18,7 @@ from firesuite.proxy import Answer
 
 _SECONDS = 60.0
 # https://firebase.google.com/docs/auth/admin/create-custom-tokens
-_CUSTOM_TOKEN_AUDIENCE = "https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit"
+_AUDIENCE = "https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit"
 
 
 class RunningSuite:
@@ -90,7 +90,7 @@ class RunningSuite:
         """An ID token of this user, who is made when he does not exist. Raises SuiteError."""
         now = int(time.time())
         header = {"alg": "none", "typ": "JWT"}
-        payload = {"aud": _CUSTOM_TOKEN_AUDIENCE, "uid": uid, "iat": now, "exp": now + 3600}
+        payload = {"aud": _AUDIENCE, "uid": uid, "iat": now, "exp": now + 3600}
         parts = [
             base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, payload)
         ]
