@@ -102,3 +102,52 @@ class TestProduction:
     def test_only_the_word_of_firebase_tools_makes_it_the_emulator(self, value):
         (problem,) = problems({**self.production, "FUNCTIONS_EMULATOR": value, "FIREBASE_AUTH_EMULATOR_HOST": "h:1"})
         assert problem.startswith("FIREBASE_AUTH_EMULATOR_HOST")
+
+
+class TestMiddleware:
+    def test_what_is_not_set_is_off(self):
+        settings = config.read(GOOD)
+        assert (settings.allowed_origins, settings.min_app_version, settings.maintenance) == (frozenset(), None, None)
+        assert (settings.app_check_project, settings.tracing) == (None, False)
+        assert (settings.rate_limit_scale, settings.trusted_proxies) == (1, 0)
+
+    def test_what_is_set_is_understood(self):
+        settings = config.read(
+            {
+                **GOOD,
+                "ALLOWED_ORIGINS": "https://a.example, http://localhost:3000,",
+                "MIN_APP_VERSION": "1.2",
+                "MAINTENANCE": "2027-01-31T04:00:00Z",
+                "APP_CHECK_PROJECT_NUMBER": "123",
+                "TRACING": "on",
+            }
+        )
+        assert settings.allowed_origins == {"https://a.example", "http://localhost:3000"}
+        assert settings.min_app_version == (1, 2, 0, 0)
+        assert settings.maintenance.until.isoformat() == "2027-01-31T04:00:00+00:00"
+        assert (settings.app_check_project, settings.tracing) == ("123", True)
+
+    @pytest.mark.parametrize(("value", "on"), [("", False), ("false", False), ("true", True)])
+    def test_maintenance_without_an_end(self, value, on):
+        assert (config.read({**GOOD, "MAINTENANCE": value}).maintenance is not None) is on
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("ALLOWED_ORIGINS", "*"),
+            ("ALLOWED_ORIGINS", "https://a.example/"),
+            ("ALLOWED_ORIGINS", "a.example"),
+            ("ALLOWED_ORIGINS", "https://*.example"),
+            ("ALLOWED_ORIGINS", "null"),
+            ("MIN_APP_VERSION", "latest"),
+            ("MAINTENANCE", "yes"),
+            ("MAINTENANCE", "2027-01-31T04:00:00"),
+            ("APP_CHECK_PROJECT_NUMBER", "wattle-prod"),
+            ("RATE_LIMIT_SCALE", "0"),
+            ("TRUSTED_PROXIES", "-1"),
+            ("TRACING", "maybe"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, name, value):
+        (problem,) = problems({**GOOD, name: value})
+        assert name in problem
