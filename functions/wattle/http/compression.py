@@ -10,7 +10,7 @@ from wattle.http.exchange import Exchange
 
 # Below this an answer fits into one packet with its headers: compressing it saves no time.
 _SMALLEST: Final = 1024
-# Level 5 gives 97 % of what 9 saves on our lists, in half the time (20 orders, 11 kB: 0.13 ms).
+# Level 5 saves 99 % of what 9 saves, in two thirds of the time (20 orders, 11 kB to 3 kB: 0.12 ms against 0.18).
 _LEVEL: Final = 5
 
 

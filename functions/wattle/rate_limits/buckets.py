@@ -8,7 +8,7 @@ from typing import Final
 
 from wattle.rate_limits.policies import Policy
 
-# A bucket takes about 250 bytes with its key: 5 MB at most. The one that was longest unused goes first.
+# A bucket takes 260 bytes with its key: 5 MB at most. The one that was longest unused goes first.
 BUCKETS_MOST: Final = 20_000
 
 
