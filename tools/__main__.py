@@ -31,9 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("catalogues"))
 
+    command = commands.add_parser("migrate", help="bring stored documents up to date: shows what it would do first")
+    command.add_argument("--project", help="the Firebase project; with an emulator that of the environment")
+    command.add_argument("--only", metavar="NAME", help="one migration, such as 0001_order_shard")
+    command.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--rate", type=_positive, default=200, help="documents a second at most (default 200)")
+    command.set_defaults(run=_of("migrate"))
+
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be 1 or more")
+    return number
 
 
 def _of(module: str) -> Callable[..., int]:
