@@ -4,8 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 from wattle import config as configuration
 from wattle.accounts.control import AccountControl
@@ -45,9 +44,6 @@ from wattle.rate_limits.service import RateLimitService
 from wattle.screens.service import ScreenService
 from wattle.users.deletion import DeletionService
 from wattle.users.service import UserService
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 # Seconds that what is asked with an e-mail address takes at least: two calls to Identity Toolkit stay below.
 _ANSWER_AFTER: Final = 1.5
@@ -166,13 +162,3 @@ class Process:
                         tracing.use(telemetry.exporting("wattle", config.version))
                     self._services = connect(config, self._clock)
         return self._services
-
-    def connected(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Connect before `function` runs: firebase_functions would make an app with settings of its own otherwise."""
-
-        @wraps(function)
-        def first_connected(*args: P.args, **kwargs: P.kwargs) -> R:
-            self.services()
-            return function(*args, **kwargs)
-
-        return first_connected

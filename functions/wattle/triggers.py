@@ -1,8 +1,7 @@
 """Firestore triggers: thin, they call the services. An event arrives at least once, and not always in order."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from firebase_functions.core import Change
 from firebase_functions.firestore_fn import Event
@@ -13,16 +12,7 @@ from wattle.services import Services
 
 logger = logging.getLogger(__name__)
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _DEADLINE: Final = 50.0
-
-
-def retried(function: F) -> F:
-    """Have failed events delivered again, for up to 24 hours: firebase_functions has no option for it in 0.6.0."""
-    endpoint = function.__firebase_endpoint__  # type: ignore[attr-defined]  # (set by its decorators)
-    endpoint.eventTrigger["retry"] = True
-    return function
 
 
 def order_written(services: Services, event: Event[Change[Any]]) -> None:

@@ -1,0 +1,96 @@
+"""How each kind of function is deployed, and connected to the services. main.py names them, one a row.
+
+What is not set here goes back to the platform's default at each deployment, so everything is set.
+"""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, Final
+
+from firebase_functions import firestore_fn, https_fn, options, params, scheduler_fn
+from flask import Request, Response
+
+from wattle import callables
+from wattle.config import REGION
+from wattle.http.pipeline import Pipeline
+from wattle.services import Process, Services
+
+Function = Callable[..., Any]
+
+_RUNTIME: Final[dict[str, Any]] = {
+    "region": REGION,
+    "cpu": 1,
+    "memory": options.MemoryOption.MB_256,
+    "concurrency": 80,  # and THREADS in .env
+    "min_instances": 0,
+    "secrets": [params.SecretParam("SIGNING_SECRET")],
+}
+_ANSWERING: Final[dict[str, Any]] = {**_RUNTIME, "timeout_sec": 60, "max_instances": 100, "invoker": "public"}
+
+
+class Exports:
+    """Makes functions of one process. `name` is what a function is deployed, called and shown as."""
+
+    def __init__(self, process: Process) -> None:
+        self._services = process.services
+
+    def http(self, name: str, create_app: Callable[[Callable[[], Services]], Pipeline]) -> Function:
+        """A WSGI app, made at the first request."""
+        app = cache(lambda: create_app(self._services))
+
+        def serve(request: Request) -> Response:
+            return Response.from_app(app(), request.environ)  # type: ignore[return-value]  # (it is this class's)
+
+        everyone = options.IngressSetting.ALLOW_ALL
+        return https_fn.on_request(**_ANSWERING, ingress=everyone)(_named(name, serve))
+
+    def call(self, name: str, work: callables.Work) -> Function:
+        """A callable function of the Firebase SDKs."""
+        return callables.exported(self._services, https_fn.on_call(**_ANSWERING), name, work)
+
+    def on_written(
+        self,
+        name: str,
+        document: str,
+        work: Callable[[Services, firestore_fn.Event[Any]], None],
+        *,
+        instances: int = 20,
+    ) -> Function:
+        """Runs at each write to a document of this path, and again, for up to 24 hours, when it raises."""
+        decorate = firestore_fn.on_document_written(
+            **_RUNTIME, document=document, timeout_sec=60, max_instances=instances
+        )
+        function = self._connected(decorate(_named(name, lambda event: work(self._services(), event))))
+        # firebase_functions 0.6.0 has no option for it.
+        function.__firebase_endpoint__.eventTrigger["retry"] = True  # type: ignore[attr-defined]
+        return function
+
+    def on_schedule(
+        self, name: str, schedule: str, work: Callable[[Services], None], *, seconds: int = 300, retries: int = 0
+    ) -> Function:
+        """Runs when it is due in Sydney, for `seconds` at most."""
+        decorate = scheduler_fn.on_schedule(
+            **_RUNTIME,
+            schedule=schedule,
+            timezone=options.Timezone("Australia/Sydney"),
+            timeout_sec=seconds,
+            max_instances=1,
+            retry_count=retries,
+        )
+        return self._connected(decorate(_named(name, lambda _event: work(self._services()))))
+
+    def _connected(self, function: Function) -> Function:
+        """Connect before `function` runs: firebase_functions would make an app with settings of its own otherwise."""
+
+        @wraps(function)
+        def first_connected(*args: Any) -> Any:
+            self._services()
+            return function(*args)
+
+        return first_connected
+
+
+def _named(name: str, function: Function) -> Function:
+    # firebase_functions deploys a function under its own name.
+    function.__name__ = name
+    return function
