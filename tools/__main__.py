@@ -39,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--rate", type=_positive, default=200, help="documents a second at most (default 200)")
     command.set_defaults(run=_of("migrate"))
 
+    command = commands.add_parser("openapi", help="write docs/openapi.json from the route table")
+    command.add_argument("--check", action="store_true", help="only compare")
+    command.add_argument("--breaking", action="store_true", help="also write what breaks apps")
+    command.set_defaults(run=_of("openapi"))
+
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)

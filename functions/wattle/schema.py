@@ -48,7 +48,12 @@ class Resource(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="ignore",
+        frozen=True,
+        json_schema_serialization_defaults_required=True,  # an answer holds every field, also those with a default
     )
 
     @classmethod

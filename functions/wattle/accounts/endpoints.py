@@ -9,26 +9,37 @@ from wattle.accounts.schemas import (
     SignOut,
 )
 from wattle.context import Context
-from wattle.http.envelope import Reply
+from wattle.http.envelope import Accepted, Reply
 from wattle.services import Services
 
 
-def register(services: Services, ctx: Context, body: Register) -> Reply[None]:
+def register(services: Services, ctx: Context, body: Register) -> Accepted[None]:
     """Make an account. A link is mailed to the address; signing in is possible once it was followed.
 
     The answer is the same where the address has an account: the link then sets a new password.
+
+    Raises:
+        WeakPassword, TooManyAttempts.
     """
     services.accounts.register(body)
-    return Reply(None, status=202)
+    return Accepted(None)
 
 
 def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
-    """Sign in with an address and a password. Within the grace period this brings a deleted account back."""
+    """Sign in with an address and a password. Within the grace period this brings a deleted account back.
+
+    Raises:
+        InvalidCredentials.
+    """
     return services.accounts.sign_in(body, ctx.deadline)
 
 
 def refresh(services: Services, ctx: Context, body: Refresh) -> SessionTokens:
-    """Exchange a refresh token for a new ID token."""
+    """Exchange a refresh token for a new ID token.
+
+    Raises:
+        InvalidRefreshToken, UserDisabled.
+    """
     return services.accounts.refresh(body)
 
 
@@ -38,30 +49,37 @@ def logout(services: Services, ctx: Context, body: SignOut) -> Reply[None]:
     return Reply(None)
 
 
-def reset_password(services: Services, ctx: Context, body: ResetPassword) -> Reply[None]:
+def reset_password(services: Services, ctx: Context, body: ResetPassword) -> Accepted[None]:
     """Mail a link that sets a new password, if the address has an account; the answer is the same if it has not."""
     services.accounts.mail_password_reset(body.email)
-    return Reply(None, status=202)
+    return Accepted(None)
 
 
-def verify_email(services: Services, ctx: Context) -> Reply[None]:
-    """Mail a link that proves the caller's address."""
+def verify_email(services: Services, ctx: Context) -> Accepted[None]:
+    """Mail a link that proves the caller's address.
+
+    Raises:
+        EmailMissing, TooManyAttempts.
+    """
     services.accounts.mail_verification(ctx)
-    return Reply(None, status=202)
+    return Accepted(None)
 
 
-def change_email(services: Services, ctx: Context, body: ChangeAddress) -> Reply[None]:
+def change_email(services: Services, ctx: Context, body: ChangeAddress) -> Accepted[None]:
     """Mail a link to a new address; following it makes it the caller's and ends his sessions.
 
     Needs a sign-in of the last five minutes. The answer is the same where somebody else has the address.
     """
     services.accounts.change_address(ctx, body)
-    return Reply(None, status=202)
+    return Accepted(None)
 
 
 def change_password(services: Services, ctx: Context, body: ChangePassword) -> SessionTokens:
     """Set a new password. All sessions end, on all devices; the answer is a new one.
 
     Needs a sign-in of the last five minutes.
+
+    Raises:
+        EmailMissing, WeakPassword.
     """
     return services.accounts.change_password(ctx, body)

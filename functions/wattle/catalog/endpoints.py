@@ -1,6 +1,6 @@
 from wattle.catalog.schemas import ListAllProducts, ListProducts, NewProduct, Product, ProductChange
 from wattle.context import Context
-from wattle.http.envelope import Page, Reply
+from wattle.http.envelope import Created, Page
 from wattle.http.fields import select
 from wattle.http.idempotency import REPLAYED
 from wattle.http.pagination import page, position
@@ -18,7 +18,11 @@ def list_products(services: Services, ctx: Context, query: ListProducts) -> Page
 
 
 def read_product(services: Services, ctx: Context, product_id: PathId) -> Product:
-    """A product that is for sale."""
+    """A product that is for sale.
+
+    Raises:
+        ProductNotFound.
+    """
     return services.catalog.get(ctx, product_id)
 
 
@@ -34,12 +38,16 @@ def list_all_products(services: Services, ctx: Context, query: ListAllProducts) 
     return page(found, query, ctx, "admin/products", services.cursors, total=total, selection=selection)
 
 
-def create_product(services: Services, ctx: Context, body: NewProduct) -> Reply[Product]:
+def create_product(services: Services, ctx: Context, body: NewProduct) -> Created[Product]:
     """Add a product to the catalog."""
     created = services.catalog.create(ctx, body)
-    return Reply(created.product, status=201, headers=REPLAYED if created.replayed else {})
+    return Created(created.product, headers=REPLAYED if created.replayed else {})
 
 
 def change_product(services: Services, ctx: Context, product_id: PathId, body: ProductChange) -> Product:
-    """Change a product. `If-Match` with the ETag of the product guards against changes of others."""
+    """Change a product. `If-Match` with the ETag of the product guards against changes of others.
+
+    Raises:
+        ProductNotFound, StockNotCounted, OutOfStock.
+    """
     return services.catalog.change(ctx, product_id, body)

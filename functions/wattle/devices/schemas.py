@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from wattle.schema import Body, Resource
 from wattle.users.preferences import Kind
@@ -10,6 +10,14 @@ from wattle.users.schemas import Locale
 
 class RegisterDevice(Body):
     """Exactly one of `fid`, the Firebase Installation ID, and `token`, the registration token of an older app."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"fid": "cXyz0123456789abcdefgh", "platform": "ios", "appVersion": "2.4.1", "locale": "en-AU"},
+            ]
+        }
+    )
 
     # A Firebase Installation ID is 22 characters of base64url, the first of c, d, e, f.
     fid: (

@@ -30,6 +30,20 @@ class Reply(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Created(Reply[T]):
+    """Something was made."""
+
+    status: int = 201
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Reply[T]):
+    """It will be done, after this answer."""
+
+    status: int = 202
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a list. `next_cursor` leads on; only delta sync has one on the last page too, for the next time."""
 

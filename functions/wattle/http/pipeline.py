@@ -87,8 +87,11 @@ class Pipeline:
             early = step(exchange)
             if early is not None:
                 return early
-        if exchange.bound is not None and exchange.bound.fetches:
+        asks = exchange.bound.asks if exchange.bound is not None else ()
+        if "fetch" in asks:
             exchange.arguments["fetch"] = partial(self._fetch, exchange)
+        if "routes" in asks:
+            exchange.arguments["routes"] = self._router.bound
         route, reads = exchange.route, exchange.request.method in _READING
         answer = route.endpoint(exchange.services, exchange.context, **exchange.arguments)
         if isinstance(answer, Response):

@@ -61,8 +61,8 @@ class Route:
     """One row of the route table. A new row gets everything there is; its other fields say what it needs besides.
 
     `endpoint` takes the services, the context, and by name what its signature asks for: `body`, `query`, the
-    parameters of the path, and `fetch` (see `http.batch`). It returns the data, a Page or a Reply; or a werkzeug
-    Response, which is sent as it is: a page of HTML, or a stream.
+    parameters of the path, `fetch` (see `http.batch`), and `routes` (every BoundRoute). It returns the data, a Page or
+    a Reply; or a werkzeug Response, which is sent as it is: a page of HTML, or a stream.
     """
 
     method: str
@@ -94,7 +94,8 @@ class BoundRoute:
     query: type[Parameters] | None
     path: Mapping[str, TypeAdapter[Any]]
     answer: Any
-    fetches: bool
+    asks: frozenset[str]
+    """What it wants of the pipeline itself: `fetch`, `routes`."""
 
     def parse_path(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The path's parameters as the endpoint wants them.
@@ -115,6 +116,9 @@ class BoundRoute:
         return parsed
 
 
+_PROVIDED: Final = frozenset({"fetch", "routes"})
+
+
 def bind(route: Route) -> BoundRoute:
     """Read the endpoint's signature.
 
@@ -127,14 +131,14 @@ def bind(route: Route) -> BoundRoute:
         raise TypeError(f"{route.name}: an endpoint takes services and ctx first")
     body, query = hints.get("body"), hints.get("query")
     in_path = {part[1:-1] for part in route.path.split("/") if part.startswith("{")}
-    others = set(names[2:]) - {"body", "query", "fetch"}
+    others = set(names[2:]) - {"body", "query"} - _PROVIDED
     if others != in_path:
         raise TypeError(f"{route.name}: the endpoint takes {sorted(others)}, the path has {sorted(in_path)}")
     for model, base in ((body, Body), (query, Parameters)):
         if model is not None and not (isinstance(model, type) and issubclass(model, base)):
             raise TypeError(f"{route.name}: {model} is no {base.__name__}")
     path = {name: TypeAdapter(hints[name]) for name in in_path}
-    return BoundRoute(route, body, query, path, hints.get("return"), fetches="fetch" in hints)
+    return BoundRoute(route, body, query, path, hints.get("return"), _PROVIDED & set(names))
 
 
 class Router:

@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Final
 
 from wattle.context import Context
-from wattle.http.envelope import Page, Reply
+from wattle.http.envelope import Created, Page
 from wattle.http.fields import select
 from wattle.http.idempotency import REPLAYED
 from wattle.http.pagination import page, position
@@ -25,10 +25,17 @@ from wattle.services import Services
 _SYNC: Final = "orders/changes"
 
 
-def create_order(services: Services, ctx: Context, body: CreateOrder) -> Reply[Order]:
-    """Place an order at the shop's prices."""
+def create_order(services: Services, ctx: Context, body: CreateOrder) -> Created[Order]:
+    """Place an order at the shop's prices.
+
+    The stock is taken, and prices and tax are set, at this moment. Repeated with the same `Idempotency-Key` it answers
+    with the same order.
+
+    Raises:
+        ProductUnavailable, OutOfStock, MixedCurrencies.
+    """
     placed = services.orders.placement.create(ctx, body)
-    return Reply(placed.order, status=201, headers=REPLAYED if placed.replayed else {})
+    return Created(placed.order, headers=REPLAYED if placed.replayed else {})
 
 
 def list_orders(services: Services, ctx: Context, query: ListOrders) -> Page[Order]:
@@ -62,27 +69,47 @@ def _changed_orders(services: Services, ctx: Context, query: ListOrders, after: 
 
 
 def read_order(services: Services, ctx: Context, order_id: PathId) -> Order:
-    """One of the caller's orders."""
+    """One of the caller's orders.
+
+    Raises:
+        OrderNotFound.
+    """
     return services.orders.get(ctx, order_id)
 
 
 def amend_order(services: Services, ctx: Context, order_id: PathId, body: AmendOrder) -> Order:
-    """Change a pending order: its items, address or note."""
+    """Change a pending order: its items, address or note.
+
+    Raises:
+        OrderNotFound, OrderNotPending, ProductUnavailable, OutOfStock, MixedCurrencies.
+    """
     return services.orders.amendments.amend(ctx, order_id, body)
 
 
 def cancel_order(services: Services, ctx: Context, order_id: PathId, body: CancelOrder) -> Order:
-    """Cancel a pending or confirmed order. Cancelling it again answers the same."""
+    """Cancel a pending or confirmed order. Cancelling it again answers the same.
+
+    Raises:
+        OrderNotFound, InvalidTransition.
+    """
     return services.orders.amendments.cancel(ctx, order_id, body.reason)
 
 
 def remove_order(services: Services, ctx: Context, order_id: PathId) -> Order:
-    """Take an order that is delivered, refunded or cancelled off the caller's list, on all of his phones."""
+    """Take an order that is delivered, refunded or cancelled off the caller's list, on all of his phones.
+
+    Raises:
+        OrderNotFound, OrderStillOpen.
+    """
     return services.orders.amendments.remove(ctx, order_id)
 
 
 def list_events(services: Services, ctx: Context, order_id: PathId, query: ListEvents) -> Page[OrderEvent]:
-    """What happened to one of the caller's orders, newest first."""
+    """What happened to one of the caller's orders, newest first.
+
+    Raises:
+        OrderNotFound.
+    """
     name = f"orders/{order_id}/events"
     after = position(query, ctx, name, services.cursors)
     found = services.orders.events(ctx, order_id, after, query.size)
@@ -102,10 +129,18 @@ def list_all_orders(services: Services, ctx: Context, query: OrderFilter) -> Pag
 
 
 def read_any_order(services: Services, ctx: Context, order_id: PathId) -> AdminOrder:
-    """Anybody's order."""
+    """Anybody's order.
+
+    Raises:
+        OrderNotFound.
+    """
     return services.orders.get_any(ctx, order_id)
 
 
 def change_status(services: Services, ctx: Context, order_id: PathId, body: ChangeStatus) -> AdminOrder:
-    """Move an order on, as an administrator. Cancelling gives the stock back."""
+    """Move an order on, as an administrator. Cancelling gives the stock back.
+
+    Raises:
+        OrderNotFound, InvalidTransition.
+    """
     return services.orders.amendments.change_status(ctx, order_id, body.status, body.reason)

@@ -26,7 +26,11 @@ def change_preferences(services: Services, ctx: Context, body: PreferencesChange
 
 
 def read_user(services: Services, ctx: Context, user_id: PathId) -> PublicProfile:
-    """What anybody may know of a user."""
+    """What anybody may know of a user.
+
+    Raises:
+        UserNotFound.
+    """
     return services.users.public(user_id, ctx.deadline)
 
 
