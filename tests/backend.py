@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
-from tests.described import description
+from tests.described import ApiClient
 
 from firesuite.suite import Suite
 from wattle.adapters.firestore import Create, Firestore
@@ -70,7 +70,7 @@ class Backend:
         self.suite = suite
         self.project_id = suite.project.project_id
         self.api = suite.function_url("api")
-        self.http = httpx.Client(base_url=self.api, timeout=60, event_hooks={"response": [self._as_described]})
+        self.http = ApiClient(base_url=self.api, timeout=60)
         self._rest = httpx.Client(timeout=60, headers={"Authorization": "Bearer owner"})
         channel, credentials = open_channel(f"127.0.0.1:{suite.ports.firestore}")
         self._channel = channel
@@ -131,12 +131,6 @@ class Backend:
         """Have FCM refuse messages to a target."""
         url = f"http://127.0.0.1:{self.suite.ports.fcm}/v1/projects/{self.project_id}/targets/{target}"
         self._rest.put(url, json={"error": error}).raise_for_status()
-
-    def _as_described(self, response: httpx.Response) -> None:
-        """Every answer that a test gets is compared with the API's description."""
-        response.read()
-        path = response.request.url.path.removeprefix(httpx.URL(self.api).path)
-        description().check(response, path)
 
     def _post(self, path: str, body: dict) -> dict:
         response = self._rest.post(self.identity + path, json=body)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.backend import Backend
 from tests.in_process import Instance
 from tests.people import People
@@ -10,6 +11,10 @@ from tests.people import People
 from firesuite.ports import Ports
 from firesuite.project import Project
 from firesuite.suite import Suite
+
+# The machine of CI is shared: how long an example takes says nothing.
+settings.register_profile("wattle", deadline=None)
+settings.load_profile("wattle")
 
 ROOT = Path(__file__).resolve().parent.parent
 

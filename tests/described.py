@@ -93,5 +93,15 @@ def description() -> Description:
     return Description()
 
 
+class ApiClient(httpx.Client):
+    """Compares every answer that a test gets with the description. What is streamed is the test's own affair."""
+
+    def send(self, request, *, stream=False, **options):
+        response = super().send(request, stream=stream, **options)
+        if not stream:
+            description().check(response, request.url.path.removeprefix(self.base_url.path.rstrip("/")))
+        return response
+
+
 def _is_json(response: httpx.Response) -> bool:
     return response.headers.get("content-type", "").startswith("application/json")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import httpx
 from tests.backend import User
+from tests.described import ApiClient
 
 from wattle import config
 from wattle.adapters.fcm import Fcm
@@ -106,7 +107,7 @@ class Instance:
             clock=self.clock,
         )
         self.api = create_api(lambda: self.services, routes)
-        self.http = httpx.Client(transport=httpx.WSGITransport(self.api), base_url="http://api")
+        self.http = ApiClient(transport=httpx.WSGITransport(self.api), base_url="http://api")
 
     def as_user(self, user: User) -> User:
         """The same user, whose requests come to this instance."""

@@ -32,11 +32,19 @@ def list_topics(services: Services, ctx: Context) -> list[Topic]:
 
 
 def subscribe(services: Services, ctx: Context, topic: TopicName) -> Topic:
-    """Subscribe all of the caller's devices to a topic; it takes effect within seconds."""
+    """Subscribe all of the caller's devices to a topic; it takes effect within seconds.
+
+    Raises:
+        TopicNotFound, TopicNeedsRole, ConsentRequired, NoDevice, TooManyTopics.
+    """
     return services.devices.subscribe(ctx, topic)
 
 
 def unsubscribe(services: Services, ctx: Context, topic: TopicName) -> Reply[None]:
-    """Unsubscribe all of the caller's devices from a topic. Doing it twice is no error."""
+    """Unsubscribe all of the caller's devices from a topic. Doing it twice is no error.
+
+    Raises:
+        TopicNotFound.
+    """
     services.devices.unsubscribe(ctx, topic)
     return Reply(None)

@@ -102,7 +102,7 @@ def authorise(exchange: Exchange) -> None:
 
 def _reads(exchange: Exchange) -> bool:
     """Whether nothing is changed: by a GET, or by a batch of them."""
-    return exchange.request.method in _READING or (exchange.bound is not None and exchange.bound.fetches)
+    return exchange.request.method in _READING or (exchange.bound is not None and "fetch" in exchange.bound.asks)
 
 
 def demand_role(caller: Caller, role: Role, services: Services) -> None:

@@ -22,7 +22,11 @@ def count_unread(services: Services, ctx: Context) -> UnreadCount:
 
 
 def mark_read(services: Services, ctx: Context, notification_id: PathId) -> Notification:
-    """Mark a message as read. Doing it twice is no error; the first time counts."""
+    """Mark a message as read. Doing it twice is no error; the first time counts.
+
+    Raises:
+        NotificationNotFound.
+    """
     return services.inbox.mark_read(ctx, notification_id)
 
 

@@ -56,7 +56,7 @@ def authenticate(header, access, services, method="GET"):
     headers = {} if header is None else {"Authorization": header}
     request = Request(EnvironBuilder(method=method, headers=headers).get_environ())
     exchange = Exchange(request, services, None, "r")
-    exchange.bound = SimpleNamespace(route=Route(method, "/v1/things", None, access), fetches=False)
+    exchange.bound = SimpleNamespace(route=Route(method, "/v1/things", None, access), asks=frozenset())
     identify(exchange)
     authorise(exchange)
     return exchange.caller
