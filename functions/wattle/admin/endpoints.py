@@ -19,22 +19,38 @@ def list_users(services: Services, ctx: Context, query: ListUsers) -> Page[UserA
 
 
 def read_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
-    """One user: his profile and his account."""
+    """One user: his profile and his account.
+
+    Raises:
+        UserNotFound.
+    """
     return services.admin_users.get(user_id, ctx.deadline)
 
 
 def set_role(services: Services, ctx: Context, user_id: PathId, body: SetRole) -> UserAccount:
-    """Give a user a role, or take it away with null. Nobody can take away his own."""
+    """Give a user a role, or take it away with null. Nobody can take away his own.
+
+    Raises:
+        OwnAccount, UserNotFound.
+    """
     return services.admin_users.set_role(ctx, user_id, body.role)
 
 
 def disable_user(services: Services, ctx: Context, user_id: PathId, body: DisableUser) -> UserAccount:
-    """Keep a user out, and end all his sessions."""
+    """Keep a user out, and end all his sessions.
+
+    Raises:
+        OwnAccount, UserNotFound.
+    """
     return services.admin_users.disable(ctx, user_id, body.reason)
 
 
 def enable_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
-    """Let a disabled user in again. He has to sign in."""
+    """Let a disabled user in again. He has to sign in.
+
+    Raises:
+        UserNotFound.
+    """
     return services.admin_users.enable(ctx, user_id)
 
 

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from wattle.schema import Body, PageParameters, Resource
@@ -46,6 +46,8 @@ class ProductChange(Body):
 
     `stock` sets the stock (null: no limit). `stockChange` adds to it, or takes from it, whatever is sold meanwhile.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"unitPrice": 475, "stockChange": 12}]})
 
     name: Annotated[Name, Field(default_factory=str)]
     description: Annotated[Description, Field(default_factory=str)]

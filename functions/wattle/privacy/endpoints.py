@@ -1,3 +1,5 @@
+from typing import Annotated
+
 from werkzeug.wrappers import Response
 
 from wattle.context import Context
@@ -6,7 +8,7 @@ from wattle.privacy.schemas import Export
 from wattle.services import Services
 
 
-def export_me(services: Services, ctx: Context, query: Export) -> Response:
+def export_me(services: Services, ctx: Context, query: Export) -> Annotated[Response, "application/json"]:
     """Everything that is held about the caller, as a JSON file.
 
     It is streamed. After 30,000 documents a part ends with `data.nextCursor`; each part is complete JSON.

@@ -7,7 +7,6 @@ from typing import Final
 
 from wattle.errors import Code, WattleError
 from wattle.http.routing import Access, BoundRoute
-from wattle.schema import PageParameters
 
 _NAME: Final = re.compile(r"[A-Z]\w+")
 
@@ -48,7 +47,7 @@ def codes_of(bound: BoundRoute) -> list[Code]:
         codes.update(_GATED)
     if bound.body is not None:
         codes.update(_OF_BODY)
-    if bound.query is not None and issubclass(bound.query, PageParameters):
+    if bound.query is not None and "cursor" in bound.query.model_fields:
         codes.add(Code.INVALID_CURSOR)
     if route.idempotent:
         codes.add(Code.IDEMPOTENCY_KEY_REUSED)
