@@ -5,8 +5,8 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 from tests.described import description
-from tools import openapi
 
+from tools import openapi
 from wattle.api import ROUTES
 from wattle.context import Context
 from wattle.errors import Code

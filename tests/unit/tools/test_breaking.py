@@ -5,8 +5,9 @@ import json
 
 import pytest
 from tests.described import description
-from tools import openapi
 from tools.breaking import breaking_changes
+
+from tools import openapi
 
 ITEM = {
     "type": "object",
