@@ -1,0 +1,154 @@
+"""Accounts are in two places. When one of them fails in the middle, repeating the call completes it."""
+
+import json
+
+import pytest
+
+from wattle.adapters.identity_toolkit import IdentityUnavailable
+
+
+class Unsteady:
+    """Identity Toolkit that breaks off after `left` more calls with the server's rights; `done` those took effect."""
+
+    def __init__(self, toolkit) -> None:
+        self._toolkit = toolkit
+        self.left = None
+        self.done = True
+
+    def administer(self, method, body):
+        if self.left == 0 and not self.done:
+            raise IdentityUnavailable("a fault of the test")
+        answer = self._toolkit.administer(method, body)
+        if self.left == 0:
+            raise IdentityUnavailable("a fault of the test")
+        if self.left is not None:
+            self.left -= 1
+        return answer
+
+    def __getattr__(self, name):
+        return getattr(self._toolkit, name)
+
+
+@pytest.fixture
+def api(instance):
+    api = instance()
+    # Nobody signs in anew in the second of a revocation here.
+    api.services.sessions._pause = lambda _seconds: None
+    identity = api.services.accounts._identity
+    api.identity = identity._toolkit = Unsteady(identity._toolkit)
+    return api
+
+
+def claims(people, uid):
+    return json.loads(people.account(uid).get("customAttributes") or "{}")
+
+
+def status(response):
+    return response.status_code, response.json().get("code")
+
+
+# Each call looks the account up first, and then changes it.
+IDENTITY = [(0, False), (0, True), (1, False), (1, True)]
+FAULTS = [*(("identity", fault) for fault in IDENTITY), ("firestore", None)]
+
+
+@pytest.fixture(params=FAULTS, ids=str)
+def fault(request, api):
+    """Breaks one place, and mends it."""
+    place, where = request.param
+
+    def begin():
+        if place == "firestore":
+            api.faults.about = ("validAfter", "auditLog")
+        else:
+            api.identity.left, api.identity.done = where
+
+    def end():
+        api.faults.about = ()
+        api.identity.left = None
+
+    return begin, end
+
+
+def broken_then_repeated(fault, call):
+    begin, end = fault
+    begin()
+    response = call()
+    end()
+    assert status(response) == (503, "UNAVAILABLE")
+    assert response.headers["Retry-After"]
+    return call()
+
+
+def test_delete(backend, api, people, member, fault):
+    def delete():
+        return api.http.delete("/v1/users/me", headers=member.headers)
+
+    assert broken_then_repeated(fault, delete).status_code == 200
+    assert claims(people, member.uid) == {"accountState": "deleted"}
+    assert backend.document(f"users/{member.uid}")["deletedAt"] is not None
+    assert status(delete()) == (403, "ACCOUNT_DELETED")
+
+
+def test_return(backend, api, people, member, fault):
+    member.delete("/v1/users/me")
+    login = {"email": member.email, "password": "correct horse"}
+    again = people.sign_in(member.email)
+
+    def come_back():
+        return api.http.get("/v1/users/me", headers=again.headers)
+
+    assert broken_then_repeated(fault, come_back).status_code == 200
+    assert claims(people, member.uid) == {}
+    assert backend.document(f"users/{member.uid}")["deletedAt"] is None
+    assert api.http.post("/v1/auth/login", json=login).status_code == 200
+
+
+def test_everywhere(backend, api, people, member, fault):
+    def sign_out():
+        return api.http.post("/v1/auth/logout", json={"everywhere": True}, headers=member.headers)
+
+    assert broken_then_repeated(fault, sign_out).status_code == 200
+    valid_after = backend.document(f"revocations/{member.uid}")["validAfter"]
+    assert int(people.account(member.uid)["validSince"]) == valid_after
+    assert status(sign_out()) == (401, "TOKEN_REVOKED")
+
+
+def test_password(api, people, member, fault):
+    def change():
+        return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+
+    assert broken_then_repeated(fault, change).status_code == 200
+    assert people.sign_in(member.email, "new horse").uid == member.uid
+
+
+def test_disable(backend, api, people, admin, member, fault):
+    begin, end = fault
+
+    def disable():
+        return api.http.post(f"/v1/admin/users/{member.uid}/disable", json={}, headers=admin.headers)
+
+    def begin_after_the_administrator_was_looked_up():
+        begin()
+        if api.identity.left is not None:
+            api.identity.left += 1
+
+    assert broken_then_repeated((begin_after_the_administrator_was_looked_up, end), disable).status_code == 200
+    assert claims(people, member.uid) == {"accountState": "disabled"}
+    assert people.account(member.uid)["disabled"] is True
+    log = admin.get("/v1/admin/audit-log", params={"target": f"users/{member.uid}"}).json()["data"]
+    assert [entry["action"] for entry in log] == ["user.disable"]
+    assert backend.document(f"revocations/{member.uid}")["state"] == "disabled"
+
+
+def test_an_administrator_whom_nobody_can_vouch_for_waits(api, admin):
+    api.identity.left, api.identity.done = 0, False
+    assert status(api.http.get("/v1/admin/users", headers=admin.headers)) == (503, "UNAVAILABLE")
+    api.identity.left = None
+    assert api.http.get("/v1/admin/users", headers=admin.headers).status_code == 200
+
+
+def test_users_need_no_identity_toolkit(api, user):
+    api.identity.left, api.identity.done = 0, False
+    assert api.http.get("/v1/users/me", headers=user.headers).status_code == 200
+    assert api.http.patch("/v1/users/me", json={"locale": "en-AU"}, headers=user.headers).status_code == 200

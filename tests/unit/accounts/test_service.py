@@ -1,0 +1,153 @@
+"""Nobody finds out whether an address has an account: not by the answer, not by how long it takes.
+
+What Identity Toolkit would say is scripted here, because its emulators know only some of it.
+"""
+
+from types import SimpleNamespace
+
+import pytest
+
+from wattle.accounts.schemas import ChangeAddress, Login, Register
+from wattle.accounts.service import AccountService
+from wattle.adapters import identity_toolkit as toolkit
+from wattle.adapters.identity import Session
+from wattle.context import Caller
+from wattle.errors import WattleError
+from wattle.kit.pace import Pace
+from wattle.kit.retry import Deadline
+
+SESSION = Session("u1", "id-token", "refresh-token", 3600)
+REGISTER = Register.model_validate({"email": "a@b.co", "password": "12345678"})
+LOGIN = Login.model_validate({"email": "a@b.co", "password": "12345678"})
+ADDRESS = ChangeAddress.model_validate({"email": "a@b.co"})
+CONTEXT = SimpleNamespace(user=Caller(uid="u1", role=None, auth_time=0, email="me@b.co", id_token="t"))
+
+
+class Scripted:
+    """Identity Toolkit: `raises` says by method what fails; it notes its calls, and takes as long as it is told."""
+
+    def __init__(self, time) -> None:
+        self.raises = {}
+        self.calls = []
+        self.seconds = {}
+        self._time = time
+
+    def __getattr__(self, method):
+        def call(*_):
+            self.calls.append(method)
+            self._time.monotonic += self.seconds.get(method, 0.1)
+            if method in self.raises:
+                raise self.raises[method]
+            return SESSION
+
+        return call
+
+
+class Verifier:
+    verified = True
+
+    def verify(self, _token):
+        return SimpleNamespace(email_verified=self.verified, account_state=None)
+
+
+@pytest.fixture
+def identity(time):
+    return Scripted(time)
+
+
+@pytest.fixture
+def verifier():
+    return Verifier()
+
+
+@pytest.fixture
+def accounts(identity, verifier, time):
+    pace = Pace(1.5, monotonic=time.steady, pause=time.pause)
+    return AccountService(identity, verifier, control=None, deletion=None, devices=None, pace=pace)
+
+
+def outcome(call, time):
+    """What a caller learns: the refusal, and when the answer comes."""
+    started = time.monotonic
+    time.pauses.clear()
+    try:
+        code = call() and "a session"
+    except WattleError as error:
+        code = (error.code, error.message, error.errors)
+    return code, round(time.monotonic - started + sum(time.pauses), 3)
+
+
+class TestRegister:
+    def register(self, accounts, time):
+        return outcome(lambda: accounts.register(REGISTER), time)
+
+    def test_a_free_and_a_taken_address(self, accounts, identity, time):
+        free = self.register(accounts, time)
+        calls = len(identity.calls)
+        identity.raises["sign_up"] = toolkit.EmailExists("EMAIL_EXISTS")
+        identity.seconds["sign_up"] = 0.01  # nothing to hash
+        assert self.register(accounts, time) == free == (None, 1.5)
+        assert identity.calls == ["sign_up", "mail_verification", "sign_up", "mail_password_reset"]
+        assert calls == 2
+
+    @pytest.mark.parametrize("error", [toolkit.TooManyAttempts("x"), toolkit.AccountDisabled("x")])
+    def test_mail_that_only_some_accounts_are_refused(self, accounts, identity, time, error):
+        identity.raises |= {"sign_up": toolkit.EmailExists("x"), "mail_password_reset": error}
+        assert self.register(accounts, time) == (None, 1.5)
+
+    def test_what_is_wrong_with_any_address_is_told(self, accounts, identity, time):
+        for error, code in ((toolkit.WeakPassword("Missing [upper]"), "WEAK_PASSWORD"),
+                            (toolkit.InvalidEmail("x"), "VALIDATION_FAILED"),
+                            (toolkit.IdentityUnavailable("x"), "UNAVAILABLE")):  # fmt: skip
+            identity.raises["sign_up"] = error
+            told, seconds = self.register(accounts, time)
+            assert (told[0].name, seconds) == (code, 1.5)
+
+    def test_mail_that_was_not_sent_is_sent_by_repeating_it(self, accounts, identity, time):
+        identity.raises["mail_verification"] = toolkit.IdentityUnavailable("x")
+        assert self.register(accounts, time)[0][0].name == "UNAVAILABLE"
+        identity.raises = {"sign_up": toolkit.EmailExists("x")}
+        assert self.register(accounts, time) == (None, 1.5)
+        assert identity.calls[-1] == "mail_password_reset"
+
+
+class TestLogin:
+    def sign_in(self, accounts, time):
+        return outcome(lambda: accounts.sign_in(LOGIN, Deadline.after(5)), time)
+
+    def test_every_refusal_is_the_same(self, accounts, identity, verifier, time):
+        told = []
+        for error, seconds in ((toolkit.InvalidCredentials("EMAIL_NOT_FOUND"), 0.01),
+                               (toolkit.InvalidCredentials("INVALID_PASSWORD"), 0.4),
+                               (toolkit.AccountDisabled("x"), 0.02),
+                               (toolkit.TooManyAttempts("x"), 0.01)):  # fmt: skip
+            identity.raises["sign_in"], identity.seconds["sign_in"] = error, seconds
+            told.append(self.sign_in(accounts, time))
+        identity.raises, verifier.verified = {}, False
+        told.append(self.sign_in(accounts, time))
+        assert told == [told[0]] * 5
+        assert told[0][0][0].name == "INVALID_CREDENTIALS"
+        assert told[0][1] == 1.5
+        assert identity.calls == ["sign_in"] * 5
+
+    def test_a_success_does_not_wait(self, accounts, time):
+        assert self.sign_in(accounts, time) == ("a session", 0.1)
+
+
+class TestMail:
+    @pytest.mark.parametrize(
+        "error",
+        [None, toolkit.InvalidCredentials("x"), toolkit.TooManyAttempts("x"), toolkit.AccountDisabled("x")],
+    )
+    def test_password_reset(self, accounts, identity, time, error):
+        if error:
+            identity.raises["mail_password_reset"] = error
+        assert outcome(lambda: accounts.mail_password_reset("a@b.co"), time) == (None, 1.5)
+        assert len(identity.calls) == 1
+
+    @pytest.mark.parametrize("error", [None, toolkit.EmailExists("x"), toolkit.TooManyAttempts("x")])
+    def test_change_of_address(self, accounts, identity, time, error):
+        if error:
+            identity.raises["mail_address_change"] = error
+        assert outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time) == (None, 1.5)
+        assert len(identity.calls) == 1
