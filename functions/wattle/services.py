@@ -97,7 +97,9 @@ class Services:
             clock=clock,
             tax_rate=config.tax_rate,
         )
-        self.admin_users: Final = AdminUserService(self.users, identity=identity, control=control, audit=self.audit)
+        self.admin_users: Final = AdminUserService(
+            self.users, devices=self.devices, identity=identity, control=control, audit=self.audit
+        )
         self.inbox: Final = InboxService(firestore, clock)
         self.screens: Final = ScreenService(self.users, self.orders, self.inbox)
         self.push: Final = PushService(

@@ -102,6 +102,15 @@ class TestRole:
         assert taken["diff"] == {"role": ["admin", None]}
         assert taken["requestId"]
 
+    def test_who_loses_it_leaves_the_topics_that_need_it(self, backend, admin, people):
+        other = backend.user(role="admin")
+        device = {"fid": f"one-{other.uid}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
+        other.put("/v1/users/me/devices/phone", device)
+        for topic in ("staff", "service-status"):
+            assert other.put(f"/v1/users/me/topics/{topic}", None).status_code == 200
+        admin.put(f"/v1/admin/users/{other.uid}/role", {"role": None})
+        assert backend.document(f"users/{other.uid}/devices/phone")["topics"] == ["service-status"]
+
     def test_not_ones_own(self, admin, people):
         path = f"/v1/admin/users/{admin.uid}/role"
         before = len(audited(admin, admin.uid))

@@ -1,6 +1,6 @@
 """What administrators do to users. Each deed is in the audit log, in the same transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wattle.accounts.claims import role_in, state_in, with_role, with_state
@@ -12,7 +12,9 @@ from wattle.adapters.identity_toolkit import IdentityUnavailable, InvalidEmail
 from wattle.admin.schemas import UserAccount
 from wattle.admin.service import AuditService
 from wattle.context import AccountState, Context, Role
+from wattle.devices.service import DeviceService
 from wattle.errors import Unavailable
+from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 from wattle.users.schemas import UserRecord
@@ -20,8 +22,17 @@ from wattle.users.service import UserService
 
 
 class AdminUserService:
-    def __init__(self, users: UserService, *, identity: Identity, control: AccountControl, audit: AuditService) -> None:
+    def __init__(
+        self,
+        users: UserService,
+        *,
+        devices: DeviceService,
+        identity: Identity,
+        control: AccountControl,
+        audit: AuditService,
+    ) -> None:
         self._users = users
+        self._devices = devices
         self._identity = identity
         self._control = control
         self._audit = audit
@@ -64,13 +75,17 @@ class AdminUserService:
         """
         if uid == ctx.user.uid and role is not ctx.user.role:
             raise OwnAccount
+        record = self._entry(ctx, "user.role", uid)
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
             before = role_in(account.claims)
-            self._record(transaction, ctx, "user.role", uid, {"role": [before and before.value, role and role.value]})
+            record(transaction, {"role": [before and before.value, role and role.value]})
             return NOTHING if before is role else Change(claims=with_role(account.claims, role))
 
         self._control.change(uid, decide, ctx.deadline)
+        for lost in Role:
+            if lost is not role:
+                self._devices.leave_topics_of(uid, lost, ctx.deadline)
         return self.get(uid, ctx.deadline)
 
     def disable(self, ctx: Context, uid: str, reason: str | None) -> UserAccount:
@@ -81,10 +96,10 @@ class AdminUserService:
         """
         if uid == ctx.user.uid:
             raise OwnAccount
+        record = self._entry(ctx, "user.disable", uid)
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
-            diff = {"disabled": [account.disabled, True], "reason": [None, reason]}
-            self._record(transaction, ctx, "user.disable", uid, diff)
+            record(transaction, {"disabled": [account.disabled, True], "reason": [None, reason]})
             return Change(claims=with_state(account.claims, AccountState.DISABLED), disabled=True)
 
         self._control.end_sessions(uid, decide, ctx.deadline)
@@ -96,6 +111,7 @@ class AdminUserService:
         Raises:
             UserNotFound, Unavailable.
         """
+        record = self._entry(ctx, "user.enable", uid)
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
             if state_in(account.claims) is AccountState.DISABLED:
@@ -103,14 +119,21 @@ class AdminUserService:
                 claims = with_state(account.claims, AccountState.DELETED if deleted else AccountState.ACTIVE)
             else:
                 claims = dict(account.claims)
-            self._record(transaction, ctx, "user.enable", uid, {"disabled": [account.disabled, False]})
+            record(transaction, {"disabled": [account.disabled, False]})
             return Change(claims=claims, disabled=False)
 
         self._control.change(uid, decide, ctx.deadline)
         return self.get(uid, ctx.deadline)
 
-    def _record(self, transaction: Transaction, ctx: Context, action: str, uid: str, diff: Mapping[str, Any]) -> None:
-        self._audit.record(transaction, ctx, action, f"users/{uid}", diff)
+    def _entry(self, ctx: Context, action: str, uid: str) -> Callable[[Transaction, Mapping[str, Any]], None]:
+        """Writes the deed's entry, once: also where an earlier commit took effect and nobody learned of it."""
+        entry_id = document_id()
+
+        def record(transaction: Transaction, diff: Mapping[str, Any]) -> None:
+            if not (transaction.uncertain and self._audit.is_recorded(transaction, entry_id)):
+                self._audit.record(transaction, ctx, action, f"users/{uid}", diff, entry_id=entry_id)
+
+        return record
 
     def _accounts(self, uids: Sequence[str]) -> Mapping[str, Account]:
         try:

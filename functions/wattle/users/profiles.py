@@ -12,6 +12,8 @@ def new_profile(caller: Caller, now: datetime) -> dict[str, Any]:
     return {
         "displayName": caller.name,
         "email": caller.email,
+        # The address is Firebase's: which sign-in it is of says whether another one is newer. Unix seconds.
+        "emailAsOf": caller.auth_time,
         "phoneNumber": caller.phone_number,
         "photoUrl": caller.picture,
         "locale": None,

@@ -38,12 +38,26 @@ class UserService:
         if deleted_at is not None or ctx.user.account_state is AccountState.DELETED:
             self._deletion.restore(uid, ctx.deadline)
             found = self._users.get(uid, ctx.deadline)
+        if found is not None and found.data["email"] != ctx.user.email and _is_newer(ctx.user, found):
+            return self._renew_email(ctx)
         if found is not None:
             return Profile.stored(found.data, id=uid)
         fresh = new_profile(ctx.user, self._clock())
         if self._users.create(uid, fresh, ctx.deadline):
             return Profile.stored(fresh, id=uid)
         return self.me(ctx)
+
+    def _renew_email(self, ctx: Context) -> Profile:
+        """Note the address of a newer sign-in: changing it ends the sessions that knew the old one."""
+
+        def work(transaction: Transaction) -> Profile:
+            found = self._users.get_in(transaction, ctx.user.uid)
+            if found is not None and not _is_newer(ctx.user, found):
+                return Profile.stored(found.data, id=ctx.user.uid)
+            changes = {"email": ctx.user.email, "emailAsOf": ctx.user.auth_time}
+            return Profile.stored(self._change_in(transaction, ctx.user, found, changes), id=ctx.user.uid)
+
+        return self._firestore.transaction(work, ctx.deadline)
 
     def public(self, uid: str, deadline: Deadline) -> PublicProfile:
         """What anybody may know of a user.
@@ -132,6 +146,10 @@ class UserService:
         update = {**changes, "updatedAt": now, "version": found.data["version"] + 1}
         self._users.update_in(transaction, caller.uid, update)
         return _with(found.data, update)
+
+
+def _is_newer(caller: Caller, profile: Document) -> bool:
+    return caller.auth_time > int(profile.data.get("emailAsOf", 0))
 
 
 def _with(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

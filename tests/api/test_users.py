@@ -1,4 +1,4 @@
-"""Deleting one's account, and coming back."""
+"""A user's own account and profile: deleting it, coming back, what others see, the address."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -123,3 +123,18 @@ class TestPublicProfile:
     @pytest.mark.parametrize("user_id", ["nobody", "x" * 128])
     def test_there_may_be_none(self, user, user_id):
         assert code(user.get(f"/v1/users/{user_id}")) == (404, "USER_NOT_FOUND")
+
+
+class TestAddress:
+    def test_the_profile_follows_a_newer_sign_in_and_no_older_one(self, backend, people, member):
+        member.get("/v1/users/me")
+        signed_in = people.claims(member)["auth_time"]
+        older = people.with_claims(member, email="old@example.com", auth_time=signed_in - 9)
+        newer = people.with_claims(member, email="new@example.com", auth_time=signed_in + 9)
+        assert older.get("/v1/users/me").json()["data"]["email"] == member.email
+        assert newer.get("/v1/users/me").json()["data"]["email"] == "new@example.com"
+        stored = backend.document(f"users/{member.uid}")
+        assert (stored["email"], stored["version"]) == ("new@example.com", 2)
+        assert member.get("/v1/users/me").json()["data"]["email"] == "new@example.com"
+        assert newer.get("/v1/users/me").headers["X-Firestore-Writes"] == "0"
+        assert backend.document(f"users/{member.uid}")["version"] == 2
