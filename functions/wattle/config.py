@@ -45,7 +45,8 @@ class Maintenance:
 class Config:
     """What differs between environments.
 
-    `tax_rate` is in basis points (1,000 is 10 %); `deletion_grace` is in days. Messages of the kinds in
+    `tax_rate` is in basis points (1,000 is 10 %); `deletion_grace` is in days. With `confirmed_registration` an address
+    is proven before its account is used, and no answer tells whether an address has one. Messages of the kinds in
     `quiet_hours_exempt` are pushed at night, too. The `*_emulator` fields are `host:port`, or None in production.
     `app_check_project` is the project's number, None where App Check is off. `trusted_proxies` are those of our own in
     front of Google's front end. `rate_limit_scale` multiplies every rate limit.
@@ -55,6 +56,7 @@ class Config:
     web_api_key: str
     signing_secret: str
     tax_rate: int
+    confirmed_registration: bool
     deletion_grace: int
     quiet_hours_exempt: frozenset[Kind]
     log_level: str
@@ -188,6 +190,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
             at_least=_SECRET_LENGTH,
         ),
         tax_rate=reader.whole("TAX_RATE_BASIS_POINTS", 1000, low=0, high=10_000),
+        confirmed_registration=reader.choice("REGISTRATION", "confirmed", ("confirmed", "immediate")) == "confirmed",
         # Two days at least: the records of idempotency keys, which hold answers, are gone by then.
         deletion_grace=reader.whole("DELETION_GRACE_DAYS", 30, low=2, high=365),
         quiet_hours_exempt=reader.kinds("QUIET_HOURS_EXEMPT"),

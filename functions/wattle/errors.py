@@ -37,6 +37,7 @@ class Code(Enum):
     ORDER_NOT_FOUND = (404, "No such order, or it is somebody else's.")
     PRODUCT_NOT_FOUND = (404, "No such product, or it is not sold now.")
     METHOD_NOT_ALLOWED = (405, "The route exists, not with this method; `Allow` lists those it has.")
+    EMAIL_EXISTS = (409, "The address has an account. Only where registration is immediate is this told.")
     EMAIL_MISSING = (409, "The account has no e-mail address, which this needs.")
     OWN_ACCOUNT = (409, "Administrators cannot disable themselves or take away their own role.")
     INVALID_TRANSITION = (409, "The order's status does not allow this.")

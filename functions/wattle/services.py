@@ -85,6 +85,7 @@ class Services:
             deletion=self.deletion,
             devices=self.devices,
             pace=Pace(_ANSWER_AFTER if config.auth_emulator is None else 0),
+            confirmed_registration=config.confirmed_registration,
         )
         self.audit: Final = AuditService(firestore, clock)
         idempotency = IdempotencyService(clock)

@@ -24,54 +24,80 @@ def login(backend, email, password=PASSWORD):
     return backend.http.post("/v1/auth/login", json={"email": email, "password": password})
 
 
+@pytest.fixture
+def confirmed(instance):
+    """The API as it is deployed by default: an address is proven before its account is used."""
+    return instance(REGISTRATION="confirmed")
+
+
+class TestImmediateRegistration:
+    """As the demo has it."""
+
+    def test_a_session_at_once_and_a_link_that_proves_the_address(self, backend, people):
+        email = people.address()
+        response = backend.http.post("/v1/auth/register", json={"email": email, "password": PASSWORD})
+        assert response.status_code == 202
+        headers = {"Authorization": f"Bearer {response.json()['data']['idToken']}"}
+        assert backend.http.get("/v1/users/me", headers=headers).json()["data"]["email"] == email
+        assert login(backend, email).status_code == 200
+        (mail,) = people.mails(email)
+        assert mail["requestType"] == "VERIFY_EMAIL"
+
+    def test_a_taken_address_is_refused_and_its_account_untouched(self, backend, people, member):
+        body = {"email": member.email, "password": "another horse"}
+        assert code(backend.http.post("/v1/auth/register", json=body)) == (409, "EMAIL_EXISTS")
+        assert people.mails(member.email, "PASSWORD_RESET") == []
+        assert login(backend, member.email).status_code == 200
+
+
 class TestRegister:
-    def test_a_link_is_mailed_and_then_one_can_sign_in(self, backend, people):
+    def test_a_link_is_mailed_and_then_one_can_sign_in(self, confirmed, people):
         email = people.address()
         body = {"email": email, "password": PASSWORD, "displayName": "Mia"}
-        response = backend.http.post("/v1/auth/register", json=body)
+        response = confirmed.http.post("/v1/auth/register", json=body)
         assert (response.status_code, response.json()["data"]) == (202, None)
-        assert code(login(backend, email)) == (401, "INVALID_CREDENTIALS")
+        assert code(login(confirmed, email)) == (401, "INVALID_CREDENTIALS")
         (mail,) = people.mails(email)
         assert mail["requestType"] == "VERIFY_EMAIL"
         people.follow(mail)
-        session = login(backend, email)
+        session = login(confirmed, email)
         assert session.status_code == 200
         headers = {"Authorization": f"Bearer {session.json()['data']['idToken']}"}
-        profile = backend.http.get("/v1/users/me", headers=headers).json()["data"]
+        profile = confirmed.http.get("/v1/users/me", headers=headers).json()["data"]
         assert (profile["email"], profile["displayName"]) == (email, "Mia")
 
-    def test_the_answers_do_not_tell_whether_an_address_has_an_account(self, backend, people, member):
+    def test_the_answers_do_not_tell_whether_an_address_has_an_account(self, confirmed, people, member):
         free = people.address()
         answers = [
-            backend.http.post("/v1/auth/register", json={"email": email, "password": "another horse"})
+            confirmed.http.post("/v1/auth/register", json={"email": email, "password": "another horse"})
             for email in (free, member.email)
         ]
         assert told(answers[0]) == told(answers[1])
         # Neither does the second step: nobody signs in without the mail.
-        refused = [login(backend, email, "another horse") for email in (free, member.email, people.address())]
+        refused = [login(confirmed, email, "another horse") for email in (free, member.email, people.address())]
         assert told(refused[0]) == told(refused[1]) == told(refused[2])
-        assert login(backend, member.email).status_code == 200
+        assert login(confirmed, member.email).status_code == 200
 
-    def test_its_owner_learns_of_a_second_try_and_can_get_in(self, backend, people, member):
-        backend.http.post("/v1/auth/register", json={"email": member.email, "password": "another horse"})
+    def test_its_owner_learns_of_a_second_try_and_can_get_in(self, confirmed, people, member):
+        confirmed.http.post("/v1/auth/register", json={"email": member.email, "password": "another horse"})
         (mail,) = people.mails(member.email, "PASSWORD_RESET")
         people.reset_password(mail, "a third horse")
-        assert login(backend, member.email, "a third horse").status_code == 200
+        assert login(confirmed, member.email, "a third horse").status_code == 200
 
     @pytest.mark.parametrize("body", [{}, {"email": "x", "password": "12345678"}, {"email": "a@b.co", "password": "1"}])
-    def test_what_is_wrong_is_named(self, backend, body):
-        assert code(backend.http.post("/v1/auth/register", json=body)) == (400, "VALIDATION_FAILED")
+    def test_what_is_wrong_is_named(self, confirmed, body):
+        assert code(confirmed.http.post("/v1/auth/register", json=body)) == (400, "VALIDATION_FAILED")
 
 
 class TestLogin:
-    def test_wrong_unknown_disabled_and_unproven_are_one_answer(self, backend, people, member):
+    def test_wrong_unknown_disabled_and_unproven_are_one_answer(self, backend, confirmed, people, member):
         disabled, unproven = people.verified(), backend.user()
         backend.account(disabled.uid, disableUser=True)
         answers = [
-            login(backend, member.email, "wrong horse"),
-            login(backend, people.address()),
-            login(backend, disabled.email),
-            login(backend, unproven.email),
+            login(confirmed, member.email, "wrong horse"),
+            login(confirmed, people.address()),
+            login(confirmed, disabled.email),
+            login(confirmed, unproven.email),
         ]
         assert {told(answer)[0] for answer in answers} == {401}
         assert [told(answer) for answer in answers] == [told(answers[0])] * 4

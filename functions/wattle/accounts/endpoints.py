@@ -13,16 +13,16 @@ from wattle.http.envelope import Accepted, Reply
 from wattle.services import Services
 
 
-def register(services: Services, ctx: Context, body: Register) -> Accepted[None]:
+def register(services: Services, ctx: Context, body: Register) -> Accepted[SessionTokens | None]:
     """Make an account. A link is mailed to the address; signing in is possible once it was followed.
 
-    The answer is the same where the address has an account: the link then sets a new password.
+    The answer is the same where the address has an account: the link then sets a new password. A project can be set
+    to immediate registration: `data` is then a session at once, and an address that has an account is refused.
 
     Raises:
-        WeakPassword, TooManyAttempts.
+        EmailExists, WeakPassword, TooManyAttempts.
     """
-    services.accounts.register(body)
-    return Accepted(None)
+    return Accepted(services.accounts.register(body))
 
 
 def login(services: Services, ctx: Context, body: Login) -> SessionTokens:

@@ -1,6 +1,13 @@
 from wattle.errors import Code, WattleError
 
 
+class EmailExists(WattleError):
+    code = Code.EMAIL_EXISTS
+
+    def __init__(self) -> None:
+        super().__init__("This address has an account. Sign in, or reset the password.")
+
+
 class EmailMissing(WattleError):
     """Somebody who signs in by phone number or through another provider may have none."""
 

@@ -3,9 +3,12 @@
 Nobody can find out here whether an address has an account: what is asked with an address (register, sign in, reset the
 password, change the address) has the same answer for one that has and for one that has not, after as many calls to
 Identity Toolkit and after at least the same time. Registering therefore gives no session: it mails a link, and signing
-in needs an address that was proven. Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email
-enumeration protection"; an app that calls it past this API can be kept from it by switching off sign-up for end users
-(Identity Platform, "Enable or disable email enumeration protection" and "Disable user sign-up").
+in needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that an
+address is taken, as Firebase's own sign-up does.)
+
+Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection"; an app that calls
+it past this API can be kept from that by switching off sign-up for end users (Identity Platform, "Enable or disable email
+enumeration protection" and "Disable user sign-up").
 """
 
 import logging
@@ -41,6 +44,7 @@ class AccountService:
         deletion: DeletionService,
         devices: DeviceService,
         pace: Pace,
+        confirmed_registration: bool,
     ) -> None:
         self._identity = identity
         self._verifier = verifier
@@ -48,25 +52,30 @@ class AccountService:
         self._deletion = deletion
         self._devices = devices
         self._pace = pace
+        self._confirmed = confirmed_registration
 
-    def register(self, wanted: Register) -> None:
-        """Make an account, and mail a link that proves its address.
+    def register(self, wanted: Register) -> SessionTokens | None:
+        """Make an account, and mail a link that proves its address. The session, where registration is immediate.
 
         For an address that has an account the link sets a new password: its owner either forgot about the account, or
         learns that somebody tried. Both are two calls to Identity Toolkit.
 
         Raises:
+            EmailExists: only where registration is immediate.
             WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
         """
         with self._pace.kept():
             try:
                 session = self._identity.sign_up(wanted.email, wanted.password, wanted.display_name)
-            except toolkit.EmailExists:
+            except toolkit.EmailExists as error:
+                if not self._confirmed:
+                    raise errors.EmailExists from error
                 self._mail(lambda: self._identity.mail_password_reset(wanted.email))
+                return None
             except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
                 raise _translated(error) from error
-            else:
-                self._mail(lambda: self._identity.mail_verification(session.id_token))
+            self._mail(lambda: self._identity.mail_verification(session.id_token))
+            return None if self._confirmed else _tokens(session)
 
     def sign_in(self, login: Login, deadline: Deadline) -> SessionTokens:
         """Sign in. Somebody who deleted his account gets it back by this.
@@ -92,7 +101,7 @@ class AccountService:
         except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
             raise _translated(error) from error
         token = self._verifier.verify(session.id_token)
-        if not token.email_verified:
+        if self._confirmed and not token.email_verified:
             raise errors.InvalidCredentials
         if AccountState.of(token.account_state) is AccountState.DELETED:
             self._deletion.restore(session.uid, deadline)

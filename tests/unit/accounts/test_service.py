@@ -63,7 +63,9 @@ def verifier():
 @pytest.fixture
 def accounts(identity, verifier, time):
     pace = Pace(1.5, monotonic=time.steady, pause=time.pause)
-    return AccountService(identity, verifier, control=None, deletion=None, devices=None, pace=pace)
+    return AccountService(
+        identity, verifier, control=None, deletion=None, devices=None, pace=pace, confirmed_registration=True
+    )
 
 
 def outcome(call, time):

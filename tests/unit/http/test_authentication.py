@@ -111,7 +111,9 @@ def sessions():
 
 @pytest.fixture
 def services(verifier, accounts, sessions):
-    service = AccountService(accounts, verifier, control=None, deletion=None, devices=None, pace=None)
+    service = AccountService(
+        accounts, verifier, control=None, deletion=None, devices=None, pace=None, confirmed_registration=True
+    )
     return SimpleNamespace(verifier=verifier, accounts=service, sessions=sessions)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
+from types import NoneType, UnionType
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import TypeAdapter
@@ -221,6 +222,9 @@ def _envelope_name(answer: Answer) -> str:
         return "EmptyAnswer"
     if get_origin(answer.data) is list:
         return f"{get_args(answer.data)[0].__name__}{'Page' if answer.paged else 'ListAnswer'}"
+    if get_origin(answer.data) is UnionType:
+        (kind,) = (part for part in get_args(answer.data) if part is not NoneType)
+        return f"Optional{kind.__name__}Answer"
     return f"{answer.data.__name__}Answer"
 
 
