@@ -6,9 +6,9 @@ Identity Toolkit and after at least the same time. Registering therefore gives n
 in needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that an
 address is taken, as Firebase's own sign-up does.)
 
-Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection"; an app that calls
-it past this API can be kept from that by switching off sign-up for end users (Identity Platform, "Enable or disable email
-enumeration protection" and "Disable user sign-up").
+Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection". An app that calls
+it past this API can be kept from that by switching off sign-up for end users (Identity Platform, "Enable or disable
+email enumeration protection" and "Disable user sign-up").
 """
 
 import logging
