@@ -107,9 +107,10 @@ def _welcome(suite: Suite, token: str) -> str:
     api, alice = suite.function_url("api"), _SIGNED_IN / "alice"
     order = json.dumps({"items": [{"productId": "flat-white", "quantity": 2}]})
     messages = f"{suite.services()['FCM']}/v1/projects/{suite.project.project_id}/messages"
+    table = cli.table(suite)
     return f"""
-{cli.table(suite)}
-  messages     {messages}
+{table}
+{"  messages":<{table.index("http")}}{messages}
 
 Users        alice@example.com, bob@example.com, admin@example.com (role admin); password {PASSWORD}
 ID token of alice (one hour; the commands below read a fresh one from {_SIGNED_IN.name}/):

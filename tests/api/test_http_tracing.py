@@ -5,16 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from wattle.adapters.telemetry import OpenTelemetry
-from wattle.kit import tracing
-
-pytest.importorskip("opentelemetry.sdk")
-
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+
+from wattle.adapters.telemetry import OpenTelemetry
+from wattle.kit import tracing
 
 ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2] / "functions")}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
