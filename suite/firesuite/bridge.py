@@ -11,9 +11,10 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from firesuite.events import TriggerRequest, to_request
+from firesuite import blocking
+from firesuite.events import TriggerRequest, task_request, to_request
 from firesuite.functions_host import LOAD_ERROR_HEADER
-from firesuite.manifest import Endpoint, Manifest
+from firesuite.manifest import Endpoint, Kind, Manifest
 from firesuite.ports import HOST
 from firesuite.proxy import Answer, request_headers
 
@@ -25,7 +26,8 @@ _HOLD_SECONDS = 0.1
 
 
 class Bridge:
-    """The WSGI application: `POST /events/{function}` with an event as JSON, `POST /http/{function}` as it is."""
+    """The WSGI application: `POST /events/{function}` with an event as JSON, `/blocking/{function}` with one of Auth,
+    `/http/{function}` as it is."""
 
     def __init__(
         self, project_id: str, manifest: Manifest, functions_port: int, *, firebase_tools: bool = False
@@ -47,16 +49,19 @@ class Bridge:
         _, kind, name = environ["PATH_INFO"].split("/", 2)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         endpoint = self.manifest.endpoint(name)
+        if kind == "blocking":
+            request = blocking.to_request(self._project_id, json.loads(body))
+            return blocking.to_node(self.deliver(endpoint, request)).send(start_response)
         if kind == "events":
             request = to_request(endpoint.kind, json.loads(body))
         else:
-            headers = {name: value for name, value in request_headers(environ).items() if name != "host"}
-            request = TriggerRequest(headers, body)
+            request = task_request(endpoint.name, request_headers(environ), body)
         answer = self.deliver(endpoint, request)
         return answer.send(start_response)
 
     def deliver(self, endpoint: Endpoint, request: TriggerRequest) -> Answer:
         """Post to the function until it has answered. 504 when it takes longer than its timeout."""
+        seconds = blocking.TIMEOUT_SECONDS if endpoint.kind is Kind.BLOCKING else endpoint.timeout_seconds
         if self._firebase_tools:
             request = request.for_firebase_tools()
         path = f"/functions/projects/{self._project_id}/triggers/{endpoint.regions[0]}-{endpoint.name}-0"
@@ -69,7 +74,7 @@ class Bridge:
                 response = connection.getresponse()
                 body = response.read()
             except TimeoutError:
-                text = f"{endpoint.name} did not answer within its {endpoint.timeout_seconds} s."
+                text = f"{endpoint.name} did not answer within its {seconds:g} s."
                 return Answer.text(504, text)
             except (OSError, http.client.HTTPException):
                 self._stopping.wait(_HOLD_SECONDS)

@@ -9,7 +9,7 @@ import datetime as dt
 import http.client
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -52,12 +52,19 @@ class FunctionsStatus:
 class ControlApi:
     """Bound to one fireemu and one of its sessions; `session(...)` gives the same for another."""
 
-    def __init__(self, auth_port: int, session: str = DEFAULT_SESSION) -> None:
+    def __init__(
+        self,
+        auth_port: int,
+        session: str = DEFAULT_SESSION,
+        advanced: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """`advanced` is told by how many seconds the clock was moved, for what is timed outside of fireemu."""
         self._port = auth_port
         self._session = session
+        self._advanced = advanced
 
     def session(self, name: str) -> "ControlApi":
-        return ControlApi(self._port, name)
+        return ControlApi(self._port, name, self._advanced)
 
     def create_session(self, project: str) -> Session:
         """A session of its own for `project`, an id that no other session has."""
@@ -80,6 +87,7 @@ class ControlApi:
     def advance_clock(self, seconds: float) -> dt.datetime:
         """Move the virtual clock forward; schedules and retries that fall due run. The clock's new time."""
         answer = self._call("POST", self._path("/clock:advance"), {"millis": round(seconds * 1000)})
+        self._advanced(seconds)
         return _time(answer["clock"])
 
     def set_clock(self, instant: dt.datetime) -> dt.datetime:

@@ -7,7 +7,9 @@ Sources: what Eventarc sends to a second generation function (CloudEvents 1.0 HT
 
 import base64
 import dataclasses
+import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,9 +19,11 @@ from google.protobuf import json_format
 from firesuite.manifest import Kind
 
 _FIRESTORE_TYPE = "google.cloud.firestore.document.v1."
+_PUBSUB_TYPE = "google.cloud.pubsub.topic.v1.messagePublished"
 _FIRESTORE_SCHEMA = (
     "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/firestore/v1/data.proto"
 )
+_FRACTION = re.compile(r"(\.\d{6})\d+")
 # Attributes of the event that are not CloudEvents attributes: the payload, and what the Node SDK works out itself.
 _NOT_ATTRIBUTES = frozenset({"data", "params", "datacontenttype", "dataschema"})
 
@@ -42,9 +46,26 @@ def to_request(kind: Kind, event: Mapping[str, Any]) -> TriggerRequest:
     """The request for one event of a function of this kind. Raises ValueError for an event that is not of its type."""
     if kind is Kind.SCHEDULE:
         return _schedule(event)
-    if str(event.get("type", "")).startswith(_FIRESTORE_TYPE):
+    kind_of_event = str(event.get("type", ""))
+    if kind_of_event.startswith(_FIRESTORE_TYPE):
         return _firestore(event)
+    if kind_of_event == _PUBSUB_TYPE:
+        return _json({**event, "data": _pubsub(event["data"])})
     return _json(event)
+
+
+def task_request(queue: str, headers: Mapping[str, str], body: bytes) -> TriggerRequest:
+    """The request of Cloud Tasks for a task as fireemu dispatches it, which has the headers of Google's emulator.
+
+    https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler: the queue's short name, the time in seconds.
+    """
+    sent = {name: value for name, value in headers.items() if name not in {"host", "user-agent"}}
+    sent |= {"user-agent": "Google-Cloud-Tasks", "x-cloudtasks-queuename": queue}
+    if due := sent.get("x-cloudtasks-tasketa"):
+        # In milliseconds for a task that is due at once, RFC 3339 for one that was put off.
+        seconds = int(due) / 1000 if due.isdigit() else dt.datetime.fromisoformat(_microseconds(due)).timestamp()
+        sent["x-cloudtasks-tasketa"] = f"{seconds:.6f}"
+    return TriggerRequest(sent, body)
 
 
 def _schedule(event: Mapping[str, Any]) -> TriggerRequest:
@@ -68,12 +89,27 @@ def _firestore(event: Mapping[str, Any]) -> TriggerRequest:
     return _cloud_event(attributes, "application/protobuf", data.SerializeToString())
 
 
+def _pubsub(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A deployed function gets a message's id and time under both spellings, and Python's SDK reads the one with
+    underscores (firebase_functions/pubsub_fn.py, `_message_handler`)."""
+    message = dict(data["message"])
+    message["publishTime"] = message["publish_time"] = _microseconds(message["publishTime"])
+    message["message_id"] = message["messageId"]
+    return {**data, "message": message}
+
+
+def _microseconds(rfc3339: str) -> str:
+    """fireemu writes nanoseconds, Eventarc at most microseconds, which is what Python's `%f` reads."""
+    return _FRACTION.sub(r"\1", rfc3339)
+
+
 def _json(event: Mapping[str, Any]) -> TriggerRequest:
     """Pub/Sub, Storage and custom events: Eventarc sends their data as JSON."""
     return _cloud_event(event, "application/json", json.dumps(event.get("data")).encode())
 
 
-def _cloud_event(attributes: Mapping[str, Any], content_type: str, body: bytes) -> TriggerRequest:
+def _cloud_event(event: Mapping[str, Any], content_type: str, body: bytes) -> TriggerRequest:
+    attributes = {**event, **({"time": _microseconds(str(event["time"]))} if "time" in event else {})}
     headers = {
         f"ce-{name}": _header_value(str(value))
         for name, value in attributes.items()

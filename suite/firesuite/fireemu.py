@@ -7,7 +7,6 @@ functions.
 import dataclasses
 import json
 import platform
-import shutil
 import stat
 import subprocess
 import sys
@@ -192,6 +191,4 @@ def _with_absolute_paths(firestore: Any, directory: Path) -> Any:
 
 def environment(base: Mapping[str, str], temporary_directory: Path) -> dict[str, str]:
     """Its scratch files go where the suite's are, and vanish with them."""
-    # Named, so that it neither looks for one among the installed nor says which it took.
-    node = shutil.which("node")
-    return {**base, "TMPDIR": str(temporary_directory), **({"FIREEMU_NODE": node} if node else {})}
+    return {**base, "TMPDIR": str(temporary_directory)}

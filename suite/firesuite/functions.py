@@ -11,6 +11,7 @@ from pathlib import Path
 
 from firesuite import functions_host
 from firesuite.errors import SuiteError
+from firesuite.inspection import APP_CHECK_KEYS_PATH
 from firesuite.manifest import Endpoint, Kind
 from firesuite.ports import HOST
 from firesuite.processes import Child, Processes
@@ -117,6 +118,7 @@ class FunctionsHost:
             environment={**codebase.environment, **_RUNTIME, **self._services},
             graceful_seconds=max((endpoint.timeout_seconds for endpoint in endpoints), default=60),
             debug_port=self._debug_port,
+            app_check_keys=f"http://{self._services['FIREBASE_EMULATOR_HUB']}{APP_CHECK_KEYS_PATH}",
         ).write(self._settings)
 
 

@@ -1,36 +1,43 @@
 """Serves all functions of one codebase from one gunicorn worker, as `/{project}/{region}/{name}`.
 
 It runs in the functions' own interpreter, which has what functions/requirements.txt says and nothing of firesuite: it
-imports only the standard library, functions-framework and gunicorn, and is started as a script with one argument, a
-JSON file (`Settings`).
+imports only the standard library, functions-framework, gunicorn and its neighbours `invocation` and `costs`, and is
+started as a script with one argument, a JSON file (`Settings`).
 
 The arbiter never imports the user's code; the worker does, so that SIGHUP to the arbiter loads it afresh while the
 listening socket stays and requests in work end in the old worker.
 """
 
 import sys
+import types
 
 if __name__ == "__main__":
-    # The directory of this script: its neighbours' names (events, server, ...) must not hide the user's modules.
-    sys.path.pop(0)
+    # The directory of this script: its neighbours' names (events, server, ...) must not hide the user's modules. They
+    # are to be had as `firesuite.events`, in an interpreter that has no firesuite too.
+    _package = types.ModuleType("firesuite")
+    _package.__path__ = [sys.path.pop(0)]
+    sys.modules["firesuite"] = _package
 
 import dataclasses
+import importlib
 import json
 import os
 import re
 import threading
-import time
 import traceback
-import types
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import flask
+
 # The `type: ignore`s below: neither functions-framework nor gunicorn annotates what is called here.
 import functions_framework
 from functions_framework import _function_registry
 from functions_framework._http.gunicorn import GunicornApplication
+
+from firesuite import costs, invocation
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,6 +45,8 @@ if TYPE_CHECKING:
 HEALTH_PATH = "/__/health"
 LOAD_ERROR_HEADER = "X-Firesuite-Load-Error"
 """Marks the answers given in place of functions that could not be loaded: an event so refused is to be held."""
+
+_DEBUG_PORT_SECONDS = 0.2
 
 # What the decorators of firebase-functions leave on an exported function.
 _ENDPOINT = "__firebase_endpoint__"
@@ -69,6 +78,8 @@ class Settings:
     environment: dict[str, str]
     graceful_seconds: int
     debug_port: int | None
+    app_check_keys: str
+    """The URL of the key set for App Check's tokens."""
 
     @classmethod
     def read(cls, path: str) -> Self:
@@ -118,10 +129,21 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
         function.name: functions_framework.create_app(function.entry_point, main, function.signature)  # type: ignore[no-untyped-call]
         for function in settings.functions
     }
+    for app in apps.values():
+        invocation.watch_errors(app, flask.request)
+    _lead_app_check(settings.app_check_keys)
     # create_app() leaves the last function's name behind; in one process for all of them it would be a lie.
     os.environ.pop("FUNCTION_TARGET", None)
     os.environ.pop("FUNCTION_SIGNATURE_TYPE", None)
     return apps
+
+
+def _lead_app_check(url: str) -> None:
+    """firebase_admin has no setting for the address of the keys that App Check's tokens are signed with."""
+    module = sys.modules.get("firebase_admin.app_check")
+    service = getattr(module, "_AppCheckService", None)
+    if service is not None:
+        service._JWKS_URL = url  # noqa: SLF001 - there is no public seam
 
 
 def _describe(error: BaseException, source: str) -> str:
@@ -134,15 +156,7 @@ def _describe(error: BaseException, source: str) -> str:
         place = f"{os.path.relpath(own[-1].filename, source)}, line {own[-1].lineno}"
     else:
         place = "main.py"
-    first = next((number for number, frame in enumerate(frames) if frame in own), len(frames))
-    text = "".join(traceback.format_exception(type(error), error, _skip(error.__traceback__, first)))
-    return f"{place}: {type(error).__name__}: {error}\n{text}"
-
-
-def _skip(tb: types.TracebackType | None, frames: int) -> types.TracebackType | None:
-    for _ in range(frames):
-        tb = tb.tb_next if tb is not None else None
-    return tb
+    return f"{place}: {type(error).__name__}: {error}\n{invocation.described(error, source)}"
 
 
 class Host:
@@ -150,6 +164,9 @@ class Host:
 
     def __init__(self, settings: Settings) -> None:
         self._project = settings.project
+        self._source = settings.source
+        # Whoever looks at a request in a debugger takes his time.
+        self._deadlines = invocation.Deadlines() if settings.debug_port is None else None
         self._by_key = {
             f"{region}-{function.name}": function for function in settings.functions for region in function.regions
         }
@@ -194,23 +211,28 @@ class Host:
         environ["PATH_INFO"] = path
         query = environ.get("QUERY_STRING")
         environ["RAW_URI"] = environ["REQUEST_URI"] = f"{path}?{query}" if query else path
-        started = time.perf_counter()
-        status = [""]
+        current = invocation.Invocation(function.name, what, environ, self._source)
+        if self._deadlines is not None:
+            self._deadlines.add(current, function.timeout_seconds)
 
         def noting_start_response(line: str, *rest: Any) -> Callable[[bytes], object]:
-            status[0] = line.partition(" ")[0]
+            current.begin_answer(line.partition(" ")[0])
             return start_response(line, *rest)
 
         slot = self._slots[function.name]
         slot.acquire()
+        current.waits = False
 
         def done() -> None:
             slot.release()
-            milliseconds = (time.perf_counter() - started) * 1000
-            print(f"{function.name} {what} {status[0]} {milliseconds:.0f} ms", flush=True)  # noqa: T201
+            current.end()
 
+        if current.ended:  # its time went by in the queue: in production it never reaches the function
+            slot.release()
+            return _answer(start_response, 504, "upstream request timeout", "text/plain")
         try:
-            body = self._apps[function.name](environ, noting_start_response)
+            with current:
+                body = self._apps[function.name](environ, noting_start_response)
         except BaseException:
             done()
             raise
@@ -245,6 +267,20 @@ def _answer(
     return [body]
 
 
+def _await_debugger(port: int) -> None:
+    """Listen for a debugger, and go on when one is there."""
+    debugpy: Any = importlib.import_module("debugpy")  # the optional extra `debug`
+
+    while True:
+        try:
+            debugpy.listen(("127.0.0.1", port))
+            break
+        except RuntimeError:  # the worker before this one, which is being reloaded, has the port a moment longer
+            threading.Event().wait(_DEBUG_PORT_SECONDS)
+    print(f"Waiting for a debugger to attach to 127.0.0.1:{port}.", flush=True)  # noqa: T201
+    debugpy.wait_for_client()
+
+
 class Application(GunicornApplication):
     """functions-framework's own gunicorn server, which loads the app in the worker rather than in the arbiter."""
 
@@ -273,6 +309,10 @@ class Application(GunicornApplication):
     def load(self) -> Host:
         settings = Settings.read(self._settings_path)
         os.environ.update(settings.environment)
+        costs.install(os.environ.get("FIRESTORE_EMULATOR_HOST", ""))
+        invocation.watch_logging(flask.request)
+        if settings.debug_port is not None:
+            _await_debugger(settings.debug_port)
         return Host(settings)
 
 

@@ -9,53 +9,35 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
-from firesuite.history import History
+from firesuite import inspection
 from firesuite.ports import HOST, Ports
 from firesuite.proxy import Answer, forward
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-STATUS_PATH = "/firesuite"
-LOGS_PATH = "/firesuite/logs"
-# Below the 30 s after which a client of the log may think that nobody is there.
-_LOG_WAIT_SECONDS = 25.0
-
 
 class Hub:
     """The WSGI application."""
 
-    def __init__(
-        self,
-        ports: Ports,
-        private_port: int,
-        private_locator: Path,
-        history: History,
-        status: Callable[[], Mapping[str, Any]],
-    ) -> None:
-        """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token.
-
-        `status` is what the suite says of itself to the other commands of firesuite (`STATUS_PATH`).
-        """
+    def __init__(self, ports: Ports, private_port: int, private_locator: Path, own: inspection.Inspection) -> None:
+        """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token. `own`
+        answers what only this suite's hub has."""
         self._moved = {"hub": ports.hub, "functions": ports.functions, "auth": ports.auth, "tasks": ports.tasks}
-        self._history = history
-        self._status = status
+        self._inspection = own
         self._private_port = private_port
         self._private_locator = private_locator
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path == STATUS_PATH:
-            return Answer.text(200, json.dumps(self._status()), "application/json").send(start_response)
-        if path == LOGS_PATH:
-            return self._log_lines(environ).send(start_response)
+        if path.startswith(inspection.PREFIX):
+            return self._inspection(environ, start_response)
         try:
-            answer = forward(environ, self._private_port, headers=self._headers(environ), timeout=60)
+            answer = forward(environ, self._private_port, headers=self._headers(environ))
         except OSError:
             return Answer.text(503, "fireemu is not ready.").send(start_response)
         if answer.status == 200 and path in {"/", "/emulators"}:
@@ -67,14 +49,6 @@ class Hub:
             if name.lower().startswith("access-control-") or name.lower() in {"content-type", "vary"}
         )
         return dataclasses.replace(answer, headers=kept).send(start_response)
-
-    def _log_lines(self, environ: "WSGIEnvironment") -> Answer:
-        """`?after=N`: the lines after number N, at once if there are any, else when there are (25 s at most)."""
-        query = parse_qs(environ.get("QUERY_STRING", ""))
-        after = int(query.get("after", ["0"])[0])
-        lines = self._history.after(after, seconds=_LOG_WAIT_SECONDS if "wait" in query else 0.0)
-        document = {"lines": [dataclasses.asdict(line) for line in lines]}
-        return Answer.text(200, json.dumps(document), "application/json")
 
     def _headers(self, environ: "WSGIEnvironment") -> dict[str, str]:
         wanted = (("Content-Type", "CONTENT_TYPE"), ("Origin", "HTTP_ORIGIN"))

@@ -16,6 +16,9 @@ _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 )
 
+# As long as Cloud Run lets an HTTP function work.
+_SECONDS = 3600.0
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
@@ -48,21 +51,26 @@ def forward(
     *,
     path: str | None = None,
     headers: Mapping[str, str] | None = None,
-    timeout: float = 3600.0,
 ) -> Answer:
     """What the server on `port` answers to this request, with another `path` (query included) or other `headers`.
 
     Raises OSError when it cannot be reached.
     """
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    return send(
+        environ["REQUEST_METHOD"],
+        port,
+        path if path is not None else target(environ),
+        body,
+        headers if headers is not None else request_headers(environ),
+    )
+
+
+def send(method: str, port: int, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """One request to the server on `port`. Raises OSError when it cannot be reached or breaks off."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=_SECONDS)
     try:
-        connection.request(
-            environ["REQUEST_METHOD"],
-            path if path is not None else target(environ),
-            body,
-            dict(headers if headers is not None else request_headers(environ)),
-        )
+        connection.request(method, path, body, dict(headers))
         response = connection.getresponse()
         kept = tuple((name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP)
         return Answer(response.status, kept, response.read())

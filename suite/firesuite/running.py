@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from firesuite.control import ControlApi
 from firesuite.errors import SuiteError
 from firesuite.history import Line
-from firesuite.hub import LOGS_PATH, STATUS_PATH, locator_path
+from firesuite.hub import locator_path
+from firesuite.inspection import LOGS_PATH, STATUS_PATH
 from firesuite.manifest import Kind
 from firesuite.project import Project
 from firesuite.proxy import Answer

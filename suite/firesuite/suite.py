@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from firesuite import fcm, fireemu, hosting
+from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
 from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
@@ -21,6 +22,7 @@ from firesuite.google import SERVICES as GOOGLE_SERVICES
 from firesuite.google import GoogleEmulators
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
+from firesuite.inspection import Inspection
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes
 from firesuite.project import Project, firebase_config
@@ -39,6 +41,9 @@ _PROBE_SECONDS = 0.02
 
 # fireemu restarts the twins' process in a reset, which takes 0.2 s; after this it is not coming back.
 _EVENTS_GONE_SECONDS = 3.0
+
+# fireemu says with which Node it runs the twins; nobody asked.
+_NOISE = ": selected Node "
 
 _LABELS = {
     "auth": "Auth",
@@ -83,10 +88,12 @@ class Suite:
         self._google = google
         self._mode = Mode(watch, cold, debug_port, "functions" in google)
         self._history = History()
+        self.app_check = AppCheck(project.project_id)
         self._show = log
         self._exit = contextlib.ExitStack()
         self._processes: Processes | None = None
         self._serving: Serving | None = None
+        self._tasks: TaskQueues | None = None
         self._fireemu: Child | None = None
         self._delivers = False
         self._probes: dict[str, Callable[[], bool]] = {}
@@ -106,7 +113,8 @@ class Suite:
 
     @property
     def control(self) -> ControlApi:
-        return ControlApi(self._control_port)
+        advanced = self._tasks.advance if self._tasks is not None else lambda _seconds: None
+        return ControlApi(self._control_port, advanced=advanced)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -212,6 +220,8 @@ class Suite:
                 )
 
     def _log(self, service: str, line: str) -> None:
+        if service == "fireemu" and _NOISE in line:
+            return
         self._history(service, line)
         self._show(service, line)
 
@@ -224,9 +234,12 @@ class Suite:
         # Servers first, so that they are stopped last: the children talk to them.
         self._serve(fcm.create_app(self.project.project_id), "FCM", self.ports.fcm)
         locator_of_fireemu = directory / f"hub-{self.project.project_id}.json"
-        hub = Hub(self.ports, private_hub, locator_of_fireemu, self._history, self._status)
+        inspection = Inspection(self._history, self.app_check, self._status)
+        hub = Hub(self.ports, private_hub, locator_of_fireemu, inspection)
         self._serve(hub, "the hub", self.ports.hub)
-        self._serve(TaskQueues(private_tasks), "Tasks", self.ports.tasks)
+        self._tasks = TaskQueues(private_tasks)
+        self._exit.callback(self._tasks.stop)
+        self._serve(self._tasks, "Tasks", self.ports.tasks)
         runtime = Runtime(self.project.project_id, self.environment, directory)
         serving = Serving(self.project, self.ports, runtime, self._mode)
         self._serving = serving
@@ -348,7 +361,7 @@ class Suite:
         return status.runner_alive and set(status.functions) == {twin.name for twin in self._serving.delivered}
 
     def _start_watching(self) -> None:
-        ticker = ClockTicker(self.control)
+        ticker = ClockTicker(ControlApi(self._control_port))
         ticker.start()
         self._exit.callback(ticker.stop)
         if "functions" in self._google:

@@ -109,7 +109,7 @@ def test_mistakes_are_one_sentence(project):
 def test_doctor_finds_nothing_to_mend_and_says_that_ports_are_in_use(project):
     text = said(project, "doctor")
     assert "MISSING" not in text
-    assert "ok       functions (default): 9 in " in text
+    assert "ok       functions (default): 11 in " in text
 
 
 def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path):

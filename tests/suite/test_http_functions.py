@@ -3,6 +3,7 @@
 import concurrent.futures
 import itertools
 import re
+import time
 
 from tests.suite.harness import eventually, http
 
@@ -114,3 +115,37 @@ def test_a_concurrency_of_one_means_one_at_a_time(suite):
     spans = sorted((answer["started"], answer["ended"]) for answer in answers)
     for (_, ended), (started, _) in itertools.pairwise(spans):
         assert started >= ended
+
+
+def test_an_error_is_shown_with_the_request_that_caused_it(suite):
+    http("POST", suite.function_url("web") + "/crash?n=1", {"colour": "teal"})
+    text = eventually(
+        lambda: re.search(
+            r"^web POST /crash 500 \d+ ms\n(?:  .*\n)*?  ValueError: asked to$", suite.lines.text("functions"), re.MULTILINE
+        )
+    )[0]
+    assert "  request: POST /crash?n=1\n    content_type: application/json\n" in text
+    assert '    body: {"colour": "teal"}\n' in text
+    assert "flask/app.py" not in text
+
+
+def test_a_function_that_takes_longer_than_its_timeout_is_504_for_the_caller(suite):
+    """As Cloud Run answers; `hasty` has a second."""
+    started = time.monotonic()
+    answer = http("GET", suite.function_url("hasty") + "?seconds=3")
+    assert (answer.status, answer.text) == (504, "upstream request timeout")
+    assert time.monotonic() - started < 2.5
+    assert "did not answer within its 1 s" in eventually(lambda: suite.lines.text("functions"))
+    assert http("GET", suite.function_url("hasty") + "?seconds=0").text == "done"
+
+
+def test_a_function_of_one_request_at_a_time_that_calls_itself_gets_504_and_the_reason(suite):
+    answer = http("GET", suite.function_url("selfish"))
+    assert answer.status == 504
+    eventually(
+        lambda: (
+            "production would start another instance, here is one" in suite.lines.text("functions")
+            or "selfish GET / 504 did not answer" in suite.lines.text("functions")
+        )
+    )
+    assert http("GET", suite.function_url("web")).status == 200

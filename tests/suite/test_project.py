@@ -40,6 +40,8 @@ def test_the_functions_of_the_manifest(directory):
     assert {name: endpoint.kind for name, endpoint in endpoints.items()} == {
         "web": Kind.HTTPS,
         "alone": Kind.HTTPS,
+        "hasty": Kind.HTTPS,
+        "selfish": Kind.HTTPS,
         "add": Kind.CALLABLE,
         "onorder": Kind.EVENT,
         "online": Kind.EVENT,

@@ -49,7 +49,7 @@ def test_a_task_reaches_its_function_with_data_and_headers(suite):
     )
     assert answer.status == 200
     [worked] = eventually(lambda: [document.to_dict() for document in suite.database.collection("worked").stream()])
-    assert worked == {"data": {"n": 7}, "queue": "queue:demo-sample-australia-southeast1-work"}
+    assert worked == {"data": {"n": 7}, "queue": "work"}
 
 
 def test_firebase_admin_enqueues(suite, monkeypatch):

@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import threading
 import time
+import urllib.request
 
 import firebase_admin
 from firebase_functions import firestore_fn, https_fn, scheduler_fn, tasks_fn
@@ -19,6 +20,7 @@ firebase_admin.initialize_app()
 
 REGION = SupportedRegion.AUSTRALIA_SOUTHEAST1
 VERSION = "1"
+OWN_URL = "http://{FUNCTIONS_EMULATOR_HOST}/{GCLOUD_PROJECT}/australia-southeast1/selfish"
 
 _lock = threading.Lock()
 _clients = {}
@@ -59,6 +61,19 @@ def alone(request: https_fn.Request) -> https_fn.Response:
     started = time.monotonic()
     time.sleep(0.1)
     return {"started": started, "ended": time.monotonic()}
+
+
+@https_fn.on_request(region=REGION, timeout_sec=1)
+def hasty(request: https_fn.Request) -> https_fn.Response:
+    time.sleep(float(request.args["seconds"]))
+    return https_fn.Response("done")
+
+
+@https_fn.on_request(region=REGION, timeout_sec=2, concurrency=1)
+def selfish(request: https_fn.Request) -> https_fn.Response:
+    """Waits for itself, and so for ever."""
+    with urllib.request.urlopen(OWN_URL.format(**os.environ)) as answer:
+        return https_fn.Response(answer.read())
 
 
 @https_fn.on_call(region=REGION)
