@@ -48,7 +48,7 @@ def test_a_firestore_event_becomes_a_binary_cloud_event_as_eventarc_sends_it():
         "ce-type": "google.cloud.firestore.document.v1.written",
         "ce-source": "//firestore.googleapis.com/projects/demo-x/databases/(default)",
         "ce-subject": "documents/orders/a",
-        "ce-time": "2026-11-23T17:45:27.964581000Z",
+        "ce-time": "2026-11-23T17:45:27.964581Z",
         "ce-datacontenttype": "application/protobuf",
         "ce-dataschema": (
             "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/firestore/v1/data.proto"
