@@ -21,6 +21,11 @@ onDeviceWritten = export.on_written("onDeviceWritten", "users/{uid}/devices/{dev
 onNotificationWritten = export.on_written(
     "onNotificationWritten", "users/{uid}/notifications/{notificationId}", triggers.notification_written
 )
+onBroadcastWritten = export.on_written(
+    "onBroadcastWritten", "broadcasts/{broadcastId}", triggers.broadcast_written, instances=5
+)
+
+sendBroadcastChunk = export.on_task("sendBroadcastChunk", tasks.send_broadcast_chunk)
 
 sweepPushes = export.on_schedule("sweepPushes", "every 5 minutes", tasks.sweep)
 pruneDaily = export.on_schedule("pruneDaily", "every day 03:30", tasks.prune, retries=3)

@@ -104,6 +104,7 @@ class Instance:
             verifier=TokenVerifier(backend.project_id, None),
             fcm=Fcm(backend.project_id, self.config.fcm_emulator),
             app_check=app_check,
+            tasks=None,
             clock=self.clock,
         )
         self.api = create_api(lambda: self.services, routes)

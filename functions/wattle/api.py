@@ -5,6 +5,7 @@ from typing import Final
 
 from wattle.accounts import endpoints as accounts
 from wattle.admin import endpoints as admin
+from wattle.broadcasts import endpoints as broadcasts
 from wattle.catalog import endpoints as catalog
 from wattle.devices import endpoints as devices
 from wattle.health import endpoints as health
@@ -76,6 +77,11 @@ ROUTES: Final[Sequence[Route]] = (
     Route("GET", "/v1/admin/orders", orders.list_all_orders, Access.ADMIN),
     Route("GET", "/v1/admin/orders/{order_id}", orders.read_any_order, Access.ADMIN),
     Route("POST", "/v1/admin/orders/{order_id}/status", orders.change_status, Access.ADMIN, conditional=True),
+    Route("POST", "/v1/admin/push", broadcasts.create, Access.ADMIN, idempotent=True),
+    Route("POST", "/v1/admin/push/preview", broadcasts.preview, Access.ADMIN),
+    Route("POST", "/v1/admin/push/dry-run", broadcasts.dry_run, Access.ADMIN),
+    Route("GET", "/v1/admin/push/{broadcast_id}", broadcasts.statistics, Access.ADMIN),
+    Route("POST", "/v1/admin/push/{broadcast_id}/cancel", broadcasts.cancel, Access.ADMIN),
     Route("GET", "/v1/notifications", inbox.list_notifications),
     Route("GET", "/v1/notifications/unread-count", inbox.count_unread),
     Route("POST", "/v1/notifications/read-all", inbox.mark_all_read),

@@ -72,6 +72,7 @@ class Config:
     firestore_emulator: str | None
     auth_emulator: str | None
     fcm_emulator: str | None
+    tasks_emulator: str | None
 
 
 class _Reader:
@@ -207,6 +208,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         firestore_emulator=environment.get("FIRESTORE_EMULATOR_HOST") or None,
         auth_emulator=environment.get("FIREBASE_AUTH_EMULATOR_HOST") or None,
         fcm_emulator=environment.get("FCM_EMULATOR_HOST") or None,
+        tasks_emulator=environment.get("CLOUD_TASKS_EMULATOR_HOST") or None,
     )
     if reader.problems:
         raise ConfigError("Wattle cannot start:\n" + "\n".join(f"- {problem}" for problem in reader.problems))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, Final
 
-from firebase_functions import firestore_fn, https_fn, options, params, scheduler_fn
+from firebase_functions import firestore_fn, https_fn, options, params, scheduler_fn, tasks_fn
 from flask import Request, Response
 
 from wattle import callables
@@ -78,6 +78,20 @@ class Exports:
             retry_count=retries,
         )
         return self._connected(decorate(_named(name, lambda _event: work(self._services()))))
+
+    def on_task(self, name: str, work: Callable[[Services, Any], None]) -> Function:
+        """Runs for each task of its queue, and again when it raises. `work` gets the task's data."""
+        decorate = tasks_fn.on_task_dispatched(
+            **_RUNTIME,
+            timeout_sec=300,
+            max_instances=5,
+            # 500 people a second with chunks of 100. FCM's quota of 10,000 messages a second is for orders' news, too.
+            rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
+            retry_config=options.RetryConfig(
+                max_attempts=10, min_backoff_seconds=10, max_backoff_seconds=300, max_doublings=5
+            ),
+        )
+        return self._connected(decorate(_named(name, lambda request: work(self._services(), request.data))))
 
     def _connected(self, function: Function) -> Function:
         """Connect before `function` runs: firebase_functions would make an app with settings of its own otherwise."""

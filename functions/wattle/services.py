@@ -12,6 +12,7 @@ from wattle.accounts.service import AccountService
 from wattle.accounts.sessions import SessionService
 from wattle.adapters import telemetry
 from wattle.adapters.app_check import JWKS_URL, AppCheckVerifier
+from wattle.adapters.cloud_tasks import CloudTasks
 from wattle.adapters.fcm import Fcm
 from wattle.adapters.firebase import open_app
 from wattle.adapters.firestore import Firestore
@@ -22,8 +23,10 @@ from wattle.adapters.keys import KeyStore, certificates, jwk_set
 from wattle.adapters.tokens import CERTIFICATES_URL, TokenVerifier
 from wattle.admin.service import AuditService
 from wattle.admin.users import AdminUserService
+from wattle.broadcasts.delivery import BroadcastDelivery, Tasks
+from wattle.broadcasts.service import BroadcastService
 from wattle.catalog.service import CatalogService
-from wattle.config import Config
+from wattle.config import REGION, Config
 from wattle.devices.service import DeviceService
 from wattle.devices.subscriptions import SubscriptionService
 from wattle.health.service import HealthService
@@ -61,6 +64,7 @@ class Services:
         verifier: TokenVerifier,
         fcm: Fcm,
         app_check: AppCheckVerifier | None,
+        tasks: Tasks,
         clock: Clock,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -116,13 +120,22 @@ class Services:
         self.erasure: Final = ErasureService(
             firestore, identity=identity, sessions=self.sessions, devices=self.devices, clock=clock
         )
+        self.broadcasts: Final = BroadcastService(
+            firestore,
+            push=self.push,
+            devices=self.devices,
+            idempotency=idempotency,
+            audit=self.audit,
+            clock=clock,
+        )
+        self.broadcast_delivery: Final = BroadcastDelivery(firestore, self.push, tasks, clock)
         self.health: Final = HealthService(firestore, config.version)
 
 
 def connect(config: Config, clock: Clock) -> Services:
     """The services with the real adapters, those of the emulators where the settings name them."""
     channel, credentials = open_channel(config.firestore_emulator)
-    open_app(config.project_id, emulated=config.auth_emulator is not None)
+    app = open_app(config.project_id, emulated=config.auth_emulator is not None)
     return Services(
         config,
         firestore=Firestore(config.project_id, channel, credentials),
@@ -132,6 +145,7 @@ def connect(config: Config, clock: Clock) -> Services:
         ),
         fcm=Fcm(config.project_id, config.fcm_emulator),
         app_check=_app_check(config),
+        tasks=CloudTasks(app, REGION, emulated=config.tasks_emulator is not None),
         clock=clock,
     )
 

@@ -1,7 +1,7 @@
 """Scheduled work: thin, it calls the services. Running twice does no harm."""
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from wattle.kit.retry import Deadline
 from wattle.services import Services
@@ -19,8 +19,12 @@ def prune(services: Services) -> None:
 
 
 def sweep(services: Services) -> None:
-    """Send what waited for the end of quiet hours."""
-    released = services.push.release_due(Deadline.after(_DEADLINE), cancelled=lambda _id: False)
+    """Send what waited for the end of quiet hours; begin broadcasts that are due, go on with those that stand still."""
+    deadline = Deadline.after(_DEADLINE)
+    services.broadcast_delivery.sweep(deadline)
+    released = services.push.release_due(
+        deadline, cancelled=lambda id_: services.broadcast_delivery.is_cancelled(id_, deadline)
+    )
     logger.info("released", extra={"fields": {"messages": released}})
 
 
@@ -28,3 +32,8 @@ def purge(services: Services) -> None:
     """Erase the users whose grace period is over. What the time does not allow is left for tomorrow."""
     purged = services.erasure.purge_due(Deadline.after(_PURGE_DEADLINE))
     logger.info("purged", extra={"fields": {"users": purged}})
+
+
+def send_broadcast_chunk(services: Services, data: Any) -> None:
+    """Send one chunk of a broadcast. An exception makes Cloud Tasks call again."""
+    services.broadcast_delivery.send_chunk(data["broadcastId"], data["chunk"], Deadline.after(_DEADLINE))

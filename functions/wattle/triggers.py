@@ -47,6 +47,13 @@ def notification_written(services: Services, event: Event[Change[Any]]) -> None:
     services.inbox.changed(event.params["uid"], before, after, Deadline.after(_DEADLINE))
 
 
+def broadcast_written(services: Services, event: Event[Change[Any]]) -> None:
+    """Enqueue the tasks of a broadcast that begins."""
+    before, after = _data(event.data.before), _data(event.data.after)
+    if after is not None and after["state"] == "sending" and (before is None or before["state"] != "sending"):
+        services.broadcast_delivery.fan_out(event.params["broadcastId"], Deadline.after(_DEADLINE))
+
+
 def _wishes(user: dict[str, Any] | None) -> Any:
     return user and (user["notificationPreferences"], user["deletedAt"])
 

@@ -23,6 +23,7 @@ from wattle.adapters.firestore import Create, Firestore, FirestoreError
 from wattle.adapters.firestore import messages as m
 from wattle.adapters.firestore.client import open_channel
 from wattle.api import ROUTES
+from wattle.broadcasts.repository import BroadcastRepository
 from wattle.devices.repository import DeviceRepository
 from wattle.http.routing import bind
 from wattle.inbox.repository import NotificationRepository
@@ -64,6 +65,10 @@ OTHERS = (
     lambda f: DeliveryRepository(f).due(NOW, 10, Deadline.after(10)),
     lambda f: DeliveryRepository(f).count("b", "state", "sent", Deadline.after(10)),
     lambda f: DeliveryRepository(f).count("b", "code", "UNREGISTERED", Deadline.after(10)),
+    lambda f: DeviceRepository(f).subscribed("t", 10, Deadline.after(10)),
+    lambda f: BroadcastRepository(f).waiting_chunks("b", Deadline.after(10)),
+    lambda f: BroadcastRepository(f).in_state("scheduled", "scheduledAt", NOW, 10, Deadline.after(10)),
+    lambda f: BroadcastRepository(f).in_state("sending", "updatedAt", NOW, 10, Deadline.after(10)),
     lambda f: PersonalDataRepository(f).due(NOW, 10, Deadline.after(10)),
     lambda f: PersonalDataRepository(f).below_user("u", "devices", None, 10, Deadline.after(10)),
     lambda f: PersonalDataRepository(f).orders("u", None, 10, Deadline.after(10)),

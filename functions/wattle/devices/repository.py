@@ -29,6 +29,17 @@ class DeviceRepository:
                 Query("devices", where=[("userId", "in", some)], everywhere=True), deadline
             )
 
+    def subscribed(self, topic: str, limit: int, deadline: Deadline) -> list[Document]:
+        """Devices of all users with this topic, for administrators' previews."""
+        query = Query(
+            "devices",
+            where=[("topics", "array-contains", topic)],
+            fields=("platform", "locale", "topics"),
+            limit=limit,
+            everywhere=True,
+        )
+        return self._firestore.query(query, deadline)
+
     def of_user_in(self, transaction: Transaction, uid: str) -> list[Document]:
         return transaction.query(Query(f"users/{uid}/devices"))
 

@@ -182,6 +182,13 @@ class DeviceService:
         found = self._devices.of_user(uids[0], deadline) if len(uids) == 1 else self._devices.of_users(uids, deadline)
         return [PushTarget.stored(document.id, document.data) for document in found]
 
+    def subscribed(self, topics: Sequence[str], limit: int, deadline: Deadline) -> list[Data]:
+        """Platform, locale and topics of devices with any of these topics, each once, `limit` at most."""
+        found: dict[str, Data] = {}
+        for topic in topics:
+            found.update((d.path, d.data) for d in self._devices.subscribed(topic, limit, deadline))
+        return list(found.values())[:limit]
+
     def documents(self, uid: str, deadline: Deadline) -> list[Data]:
         """A user's devices as they are stored: for the trigger that keeps FCM's topics in step."""
         return [document.data for document in self._devices.of_user(uid, deadline)]

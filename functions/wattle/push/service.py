@@ -8,11 +8,11 @@ that got the message although nobody wrote it down gets it again under the same 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
-from wattle.adapters.fcm import CHUNK, Push, Target
+from wattle.adapters.fcm import CHUNK, Condition, Push, Target, Topic, check_size
 from wattle.devices.service import DeviceService, PushTarget
 from wattle.errors import Unavailable
 from wattle.inbox.message import Message
@@ -86,10 +86,10 @@ class PushService:
 
     def tell_all(self, uids: Sequence[str], message: Message, deadline: Deadline, *, stop: Callable[[], bool]) -> Told:
         """Tell some people. `stop` is asked before each 100 messages; what is not sent then is withheld for good."""
-        addressees = [who for who in self.addressees(uids, message.kind, deadline) if not who.person.deleted]
         if message.broadcast is not None:
-            # An event is about somebody who is there; a broadcast may have been addressed to anything.
-            addressees = [who for who in addressees if who.person.known or who.targets]
+            addressees = self.recipients(uids, message.kind, deadline)
+        else:
+            addressees = [who for who in self.addressees(uids, message.kind, deadline) if not who.person.deleted]
         if not addressees:
             return Told()
         plans = [self._plan(who) for who in addressees]
@@ -108,6 +108,43 @@ class PushService:
             targets.setdefault(target.uid, []).append(target)
         now = self._clock()
         return [Addressee(who, targets.get(who.uid, ()), who.verdict(kind, now, self._exempt)) for who in people]
+
+    def recipients(self, uids: Sequence[str], kind: Kind, deadline: Deadline) -> list[Addressee]:
+        """Those of these people whom a broadcast reaches: it may have been addressed to anything."""
+        return [
+            who
+            for who in self.addressees(uids, kind, deadline)
+            if not who.person.deleted and (who.person.known or who.targets)
+        ]
+
+    def send_to_topics(
+        self, message: Message, topic: str | None, condition: str | None, deadline: Deadline, *, dry_run: bool
+    ) -> Outcome:
+        """Send to a topic or a condition, in English: FCM knows nothing of its subscribers' languages."""
+        to = Topic(topic) if topic is not None else Condition(condition or "")
+        (outcome,) = self._sender.send([replace(self._push_to(message, to), dry_run=dry_run)], deadline)
+        return outcome
+
+    def dry_run(self, uids: Sequence[str], message: Message, deadline: Deadline) -> list[Outcome]:
+        """Have FCM check the message to these people's devices, 100 at most."""
+        found = [target for who in self.recipients(uids, message.kind, deadline) for target in who.targets][:CHUNK]
+        return self._sender.send([replace(self._push(message, target, 1), dry_run=True) for target in found], deadline)
+
+    def check_size(self, message: Message, language: str, *, to_topics: bool) -> None:
+        """See that FCM takes the message in a language.
+
+        Raises:
+            TooLarge.
+        """
+        push = self._push_to(message, Topic("any") if to_topics else Target("any", legacy=False), language)
+        # As many as a badge can show.
+        check_size(replace(push, badge=None if to_topics else 9999))
+
+    def counts(
+        self, broadcast_id: str, by: Literal["state", "code"], values: Sequence[str], deadline: Deadline
+    ) -> dict[str, int]:
+        """How many deliveries of a broadcast there are by state or by code; those that there are."""
+        return self._ledger.counts(broadcast_id, by, values, deadline)
 
     def release_due(self, deadline: Deadline, *, cancelled: Callable[[str], bool]) -> int:
         """Send what waited for the end of quiet hours; how many messages. What the time does not allow waits on.
@@ -184,10 +221,14 @@ class PushService:
         return Told(remaining)
 
     def _push(self, message: Message, target: PushTarget, badge: int) -> Push:
-        text = message.text(target.locale)
+        push = self._push_to(message, Target(target.value, legacy=target.legacy), target.locale)
+        return replace(push, platform=target.platform, badge=badge)
+
+    def _push_to(self, message: Message, to: Target | Topic | Condition, locale: str | None = None) -> Push:
+        text = message.text(locale)
         return Push(
-            to=Target(target.value, legacy=target.legacy),
-            platform=target.platform,
+            to=to,
+            platform=None,
             title=text.title,
             body=text.body,
             data={**message.data, "notificationId": message.id, "kind": message.kind.value},
@@ -198,7 +239,6 @@ class PushService:
             urgent=message.kind in _URGENT,
             image=message.image,
             link=message.link,
-            badge=badge,
         )
 
 

@@ -136,6 +136,7 @@ class World:
         self.fcm = Fcm(project_id, self.config.fcm_emulator)
         self.fcm_faults = self.fcm._http = FaultySession(self.fcm._http)
         self.paused = []
+        self.tasks = []
         self.services = Services(
             self.config,
             firestore=self.firestore,
@@ -143,6 +144,7 @@ class World:
             verifier=None,
             fcm=self.fcm,
             app_check=None,
+            tasks=self,
             clock=self.clock,
             pause=self._pause,
         )
@@ -153,6 +155,10 @@ class World:
         self.channel.follow(nothing)
         self.fcm.close() if hasattr(self.fcm, "close") else self.fcm_faults.close()
         self.sink.close()
+
+    def enqueue(self, function, data):
+        """A task queue that only remembers."""
+        self.tasks.append((function, data))
 
     def _pause(self, seconds):
         self.paused.append(seconds)

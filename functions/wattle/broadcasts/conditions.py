@@ -1,0 +1,97 @@
+"""Conditions over topics: `'a' in topics && ('b' in topics || !('c' in topics))`.
+
+Grammar of FCM, "Send messages to topics": five topics at most; parentheses first, then from left to right, so that `&&`
+does not bind tighter than `||`.
+"""
+
+import re
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Final
+
+TOPICS_MOST: Final = 5
+_TOKEN: Final = re.compile(r"\s*(&&|\|\||[!()]|'[^']*'|in\b|topics\b)")
+
+Holds = Callable[[Container[str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The topics it names, and whether it holds for a device with some topics."""
+
+    topics: tuple[str, ...]
+    holds: Holds
+
+
+def parse(text: str) -> Condition:
+    """The condition of a text.
+
+    Raises:
+        ValueError: that says what is wrong.
+    """
+    parser = _Parser(text)
+    holds = parser.expression()
+    parser.end()
+    if len(parser.topics) > TOPICS_MOST:
+        raise ValueError(f"it names more than {TOPICS_MOST} topics")
+    return Condition(tuple(parser.topics), holds)
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text.rstrip()
+        self._at = 0
+        self.topics: list[str] = []
+
+    def expression(self) -> Holds:
+        holds = self._term()
+        while (operator := self._peek()) in ("&&", "||"):
+            self._next()
+            holds = _both(holds, self._term()) if operator == "&&" else _either(holds, self._term())
+        return holds
+
+    def end(self) -> None:
+        if self._at < len(self._text):
+            raise ValueError(f"{self._text[self._at :].strip()!r} is too much")
+
+    def _term(self) -> Holds:
+        part = self._next()
+        if part == "!":
+            inner = self._term()
+            return lambda topics: not inner(topics)
+        if part == "(":
+            holds = self.expression()
+            self._demand(")")
+            return holds
+        if not part.startswith("'"):
+            raise ValueError(f"a topic in single quotes is missing before {part!r}")
+        topic = part[1:-1]
+        self._demand("in")
+        self._demand("topics")
+        self.topics.append(topic)
+        return lambda topics: topic in topics
+
+    def _demand(self, wanted: str) -> None:
+        found = self._next()
+        if found != wanted:
+            raise ValueError(f"{wanted!r} is missing before {found!r}")
+
+    def _peek(self) -> str:
+        match = _TOKEN.match(self._text, self._at)
+        return match[1] if match else ""
+
+    def _next(self) -> str:
+        match = _TOKEN.match(self._text, self._at)
+        if match is None:
+            rest = self._text[self._at :].strip()
+            raise ValueError(f"{rest!r} is no part of a condition" if rest else "it ends too early")
+        self._at = match.end()
+        return match[1]
+
+
+def _both(left: Holds, right: Holds) -> Holds:
+    return lambda topics: left(topics) and right(topics)
+
+
+def _either(left: Holds, right: Holds) -> Holds:
+    return lambda topics: left(topics) or right(topics)
