@@ -4,7 +4,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from wattle.inbox.message import LANGUAGE
@@ -75,6 +83,25 @@ class NewBroadcast(Body):
 
     `scheduledAt` is when it begins, now where it is absent.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "audience": {"users": ["b0cWq8vXh2Tn4KfLrPz7"]},
+                    "kind": "promotions",
+                    "texts": {
+                        "en": {"title": "Cake", "body": "Today only."},
+                        "de": {"title": "Kuchen", "body": "Nur heute."},
+                    },
+                    "data": {"productId": "lamington"},
+                    "image": "https://example.com/lamington.png",
+                    "link": "wattle://products/lamington",
+                    "scheduledAt": "2027-01-26T22:00:00Z",
+                }
+            ]
+        }
+    )
 
     audience: NewAudience
     # JSON has no enums: strict mode would refuse every text.
