@@ -271,4 +271,4 @@ class TestStatus:
         eventually(lambda: backend.document(f"users/{user.uid}/devices/gone") is None)
         assert backend.document(f"users/{user.uid}/devices/here")
         path = f"users/{user.uid}/notifications/{order['id']}-2/deliveries/gone"
-        assert backend.document(path)["state"] == "pruned"
+        eventually(lambda: backend.document(path)["state"] == "pruned")
