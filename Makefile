@@ -27,6 +27,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@$(BIN)/mypy
 	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools manifest --check
+	@$(BIN)/python -m tools openapi --check
 	@$(BIN)/firesuite rules lint
 	@$(BIN)/python -m tools catalogues --check
 
@@ -39,6 +40,9 @@ manifest: setup ## write functions/functions.yaml from functions/main.py
 
 catalogues: setup ## bring the translations of push messages up to date with the source, and compile them
 	@$(BIN)/python -m tools catalogues
+
+openapi: setup ## write docs/openapi.json, the contract with apps, from the route table
+	@$(BIN)/python -m tools openapi
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header --annotation-style=line \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe

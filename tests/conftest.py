@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from tests.backend import Backend
+from tests.browser import open_browser
 from tests.in_process import Instance
 from tests.people import People
 
@@ -76,3 +77,10 @@ def people(backend):
 def member(people):
     """Somebody new whose address is proven, so that he can sign in through the API."""
     return people.verified()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """A real browser."""
+    with open_browser(tmp_path) as one:
+        yield one

@@ -7,6 +7,7 @@ from wattle.accounts import endpoints as accounts
 from wattle.admin import endpoints as admin
 from wattle.broadcasts import endpoints as broadcasts
 from wattle.catalog import endpoints as catalog
+from wattle.contract import endpoints as contract
 from wattle.devices import endpoints as devices
 from wattle.health import endpoints as health
 from wattle.http import (
@@ -88,6 +89,8 @@ ROUTES: Final[Sequence[Route]] = (
     Route("POST", "/v1/notifications/{notification_id}/read", inbox.mark_read),
     Route("GET", "/v1/screens/home", screens.home),
     Route("POST", "/v1/batch", batch.fetch_all),
+    Route("GET", "/v1/openapi.json", contract.read_openapi, Access.PUBLIC, caching=Caching.A_MINUTE, gated=False),
+    Route("GET", "/docs", contract.read_docs, Access.PUBLIC, caching=Caching.A_MINUTE, gated=False),
     Route("GET", "/health", health.live, Access.PUBLIC, caching=Caching.NONE, gated=False),
     Route("GET", "/health/ready", health.ready, Access.PUBLIC, caching=Caching.NONE, gated=False),
 )

@@ -1,11 +1,5 @@
 """The web page, in a real browser driven by the WebDriver protocol."""
 
-import shutil
-import socket
-import subprocess
-import time
-
-import pytest
 import requests
 
 TITLE = "FCM sink"
@@ -20,68 +14,6 @@ def test_the_page_allows_no_other_script_and_no_foreign_style(sink):
     assert "unsafe" not in policy
     assert "http" not in response.text, "nothing comes from elsewhere"
     assert "innerHTML" not in requests.get(f"{sink.root}/page.js", timeout=10).text
-
-
-class Browser:
-    """A session of the WebDriver protocol (W3C), as far as these tests need it."""
-
-    def __init__(self, driver, user_data):
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={user_data}"]
-        wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": arguments}}
-        answer = requests.post(f"{driver}/session", json={"capabilities": {"alwaysMatch": wanted}}, timeout=60).json()
-        self.session = f"{driver}/session/{answer['value']['sessionId']}"
-
-    def open(self, url):
-        assert requests.post(f"{self.session}/url", json={"url": url}, timeout=60).ok
-
-    def run(self, script, *arguments):
-        body = {"script": script, "args": list(arguments)}
-        answer = requests.post(f"{self.session}/execute/sync", json=body, timeout=60)
-        assert answer.ok, answer.text
-        return answer.json()["value"]
-
-    def texts(self, selector):
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((node) => node.innerText)", selector)
-
-    def wait_for(self, selector, expected):
-        deadline = time.monotonic() + 15
-        while (seen := self.texts(selector)) != expected:
-            assert time.monotonic() < deadline, f"{selector} shows {seen}, not {expected}"
-            time.sleep(0.05)
-
-    def close(self):
-        requests.delete(self.session, timeout=60)
-
-
-@pytest.fixture
-def browser(tmp_path):
-    if not (shutil.which("chromium") and shutil.which("chromedriver")):
-        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    log = (tmp_path / "chromedriver.log").open("w")
-    with log, subprocess.Popen(["chromedriver", f"--port={port}"], stdout=log, stderr=log) as driver:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_until_ready(url)
-            browser = Browser(url, tmp_path / "profile")
-            try:
-                yield browser
-            finally:
-                browser.close()
-        finally:
-            driver.terminate()
-
-
-def wait_until_ready(url):
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            if requests.get(f"{url}/status", timeout=5).json()["value"]["ready"]:
-                return
-        except requests.exceptions.ConnectionError:
-            assert time.monotonic() < deadline, "chromedriver does not answer"
-        time.sleep(0.05)
 
 
 def test_the_page_shows_messages_as_they_come(lone_sink, browser):
