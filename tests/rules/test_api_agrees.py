@@ -105,6 +105,8 @@ def notification(number, *, read):
         "title": f"title {number}",
         "body": "text",
         "data": {"orderId": f"o{number}"},
+        "image": None,
+        "link": None,
         "createdAt": at,
         "readAt": at if read else None,
         "expiresAt": at + timedelta(days=90),
