@@ -13,7 +13,8 @@ setup: ## install what is pinned, into .venv and node_modules
 dev: setup ## run the whole backend on this machine, with demo data, until Ctrl-C
 	@$(BIN)/python -m tools dev
 
-test: setup lint ## format, lint, types, import contracts, and every test
+test: lint ## format, lint, types, import contracts, and every test
+	@PYTHON="$(PYTHON)" tools/setup.sh --test
 	@$(BIN)/pytest
 
 test-google: ## the end-to-end test with Google's own Auth and Functions emulators
@@ -51,4 +52,4 @@ lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pypro
 	@$(LOCK) -o requirements.txt --extra dev pyproject.toml suite/pyproject.toml
 
 clean: ## remove what setup and dev made
-	@rm -rf .venv node_modules tools/firebase-tools/node_modules .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules tools/firebase-tools/node_modules tests/e2e/ts/node_modules .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

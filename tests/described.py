@@ -39,6 +39,15 @@ class Description:
     def operation(self, bound):
         return self._operations[bound]
 
+    def resolved(self, part):
+        """What a reference leads to; anything else as it is."""
+        if not part or "$ref" not in part:
+            return part
+        found = self.document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        return found
+
     def validator(self, schema) -> Draft202012Validator:
         """Of a schema whose references are those of the document."""
         key = _named(schema)
@@ -58,7 +67,7 @@ class Description:
         name, status = bound.route.name, str(response.status_code)
         body = response.json() if response.content and _is_json(response) else None
         code = body.get("code", "") if isinstance(body, dict) else ""
-        described = self.operation(bound)["responses"].get(status)
+        described = self.resolved(self.operation(bound)["responses"].get(status))
         where = f"{bound.route.endpoint.__module__}.{bound.route.endpoint.__name__}"
         assert described, (
             f"{name} answered {status} {code}, which its description does not have: name the error in the section"
@@ -73,7 +82,7 @@ class Description:
             return
         schema = described["content"][media]["schema"]
         if code:
-            codes = schema["allOf"][1]["properties"]["code"]["enum"]
+            codes = described["x-error-codes"]
             assert code in codes, (
                 f"{name} answered {status} {code}, its description of {status} has only {', '.join(codes)}: name the"
                 f" error in the section `Raises:` of the docstring of {where}"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
-# With --google also Google's own emulators, into tools/firebase-tools.
+# With --test also what only tests need; with --google also Google's own emulators, into tools/firebase-tools.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -57,3 +57,5 @@ npm_install() {
 npm_install . "the Node packages"
 # Google's own emulators are 220 MB: only `make test-google` asks for them.
 [ "${1:-}" != --google ] || npm_install tools/firebase-tools "Google's emulators" --omit=optional
+# What compiles the TypeScript client: only `make test` asks for it.
+[ "${1:-}" != --test ] || npm_install tests/e2e/ts "the TypeScript compiler"

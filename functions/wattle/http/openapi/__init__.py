@@ -6,11 +6,13 @@ error classes that its service raises. Its return type says what it answers: `Or
 description, never at start.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
+from itertools import groupby
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, get_args, get_origin
 
@@ -79,6 +81,7 @@ def document(routes: Sequence[BoundRoute]) -> dict[str, Any]:
         operation = _operation(bound, schemas.by_key, components)
         paths.setdefault(_path(bound.route.path), {})[bound.route.method.lower()] = operation
     _check_ids(paths)
+    failures = {codes for bound in routes for codes in _by_status(bound).values()}
     areas = {_area(bound): bound for bound in routes}
     return {
         "openapi": "3.1.0",
@@ -95,6 +98,7 @@ def document(routes: Sequence[BoundRoute]) -> dict[str, Any]:
         "components": {
             "securitySchemes": parts.SECURITY,
             "schemas": dict(sorted(components.items())),
+            "responses": {_failure_name(codes): _failure(codes) for codes in sorted(failures, key=_failure_name)},
             "headers": parts.HEADERS,
             "parameters": parts.PARAMETERS,
             "examples": {code.name: parts.error_example(code) for code in Code},
@@ -134,7 +138,11 @@ def _operation(bound: BoundRoute, by_key: Schemas, components: dict[str, Any]) -
         schema = by_key[route.name, "body"]
         content = {"schema": schema, "example": example_of(schema, components)}
         operation["requestBody"] = {"required": True, "content": {_JSON: content}}
-    operation["responses"] = {**_success(bound, by_key, components), **_failures(codes_of(bound))}
+    failures = {
+        status: {"$ref": f"#/components/responses/{_failure_name(codes)}"}
+        for status, codes in _by_status(bound).items()
+    }
+    operation["responses"] = {**_success(bound, by_key, components), **failures}
     return operation
 
 
@@ -228,22 +236,30 @@ def _envelope_name(answer: Answer) -> str:
     return f"{answer.data.__name__}Answer"
 
 
-def _failures(codes: Sequence[Code]) -> dict[str, dict[str, Any]]:
-    by_status: dict[int, list[Code]] = {}
-    for code in codes:
-        by_status.setdefault(code.status, []).append(code)
-    return {str(status): _failure(status, by_status[status]) for status in sorted(by_status)}
+def _by_status(bound: BoundRoute) -> dict[str, tuple[Code, ...]]:
+    codes = sorted(codes_of(bound), key=lambda code: code.status)
+    return {str(status): tuple(some) for status, some in groupby(codes, key=lambda code: code.status)}
 
 
-def _failure(status: int, codes: Sequence[Code]) -> dict[str, Any]:
-    headers = _headers("X-Request-Id", *(["Retry-After"] if status in _WAITED_FOR else []))
-    narrowed = {"type": "object", "properties": {"code": {"enum": [code.name for code in codes]}}}
+def _failure_name(codes: Sequence[Code]) -> str:
+    """The same for the same codes, whatever routes there are: many routes share what they refuse with."""
+    if len(codes) == 1:
+        return codes[0].name
+    digest = hashlib.blake2b(" ".join(code.name for code in codes).encode(), digest_size=3).hexdigest()
+    return f"ERROR_{codes[0].status}_{digest}"
+
+
+def _failure(codes: Sequence[Code]) -> dict[str, Any]:
+    headers = _headers("X-Request-Id", *(["Retry-After"] if codes[0].status in _WAITED_FOR else []))
     return {
         "description": "\n".join(f"- `{code.name}`: {code.meaning}" for code in codes),
         "headers": headers,
+        # Not an enum of the schema: that would make a class of each error of each operation in generated clients, and
+        # one that cannot be decoded of each code that is added later.
+        "x-error-codes": [code.name for code in codes],
         "content": {
             _JSON: {
-                "schema": {"allOf": [{"$ref": "#/components/schemas/Error"}, narrowed]},
+                "schema": {"$ref": "#/components/schemas/Error"},
                 "examples": {code.name: {"$ref": f"#/components/examples/{code.name}"} for code in codes},
             }
         },
