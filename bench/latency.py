@@ -1,0 +1,96 @@
+"""Latency with a database that is elsewhere: how much of an answer's time is Wattle's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from typing import Final
+from uuid import uuid4
+
+from bench.load import Request, Result, run
+from bench.scenarios import SCENARIOS, Caller, Scenario
+from bench.servers import WATTLE, Server
+from bench.stage import Report, Stage
+
+CALL_MS: Final = 8
+USERS: Final = 20
+ORDERS: Final = 40
+CROWD: Final = 40
+# Requests a second at which one instance is half busy.
+ARRIVALS: Final = 60
+_EXPLANATION: Final = f"""
+Each call to Firestore takes {CALL_MS} ms more than the local one, by an interceptor in the channel; the local one's own time, also
+below, is not subtracted. Goal: the calls' latency and so many milliseconds of our own. Milliseconds until the answer:
+with one client; with {CROWD} clients that ask again at once, which keeps one core busy, so that p50 is {CROWD} times the CPU of a request
+or more, whatever the latency; and with {ARRIVALS} requests a second arriving at random, up to {CROWD} at a time, as phones send them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`calls` one after the other, and `own` milliseconds."""
+
+    calls: int
+    own: float
+
+    @property
+    def most(self) -> float:
+        return self.calls * CALL_MS + self.own
+
+
+GOALS: Final = {
+    "get order": Goal(1, 4),
+    "list 20": Goal(1, 4),
+    "list 20, 3 fields": Goal(1, 4),
+    "home screen": Goal(1, 6),
+    "create order": Goal(3, 6),
+}
+
+
+def measure(report: Report, *, seconds: float) -> None:
+    """`seconds` is about how long each cell lasts."""
+    with Stage() as stage:
+        callers = stage.callers(CROWD, stage.reset(users=USERS, orders=ORDERS))
+        report.lines(_EXPLANATION)
+        report.line()
+        head = f"{'':<20}{'goal':>8}{'calls':>7}{'1 client':>10}{'p99':>8}"
+        report.line(f"{head}{f'{CROWD} clients':>12}{'p99':>8}{'CPU/req':>9}{f'{ARRIVALS}/s':>9}{'p99':>8}{'local 1':>10}")
+        with (
+            stage.server(WATTLE, BENCH_LATENCY_MS=str(CALL_MS)) as far,
+            stage.server(WATTLE) as near,
+        ):
+            for scenario in SCENARIOS:
+                _row(report, scenario, callers, (far, near), seconds)
+                stage.reset(users=USERS, orders=ORDERS)
+
+
+def _row(
+    report: Report, scenario: Scenario, callers: Sequence[Caller], servers: tuple[Server, Server], seconds: float
+) -> None:
+    far, near = servers
+    goal = GOALS[scenario.name]
+
+    def ask(server: Server, clients: int, count: int, rate: float | None = None) -> Result:
+        return run(server.port, _requests(scenario, callers, count), clients=clients, count=count, rate=rate)
+
+    ask(far, 16, 200)
+    ask(near, 16, 100)
+    few, many = max(20, int(50 * seconds)), max(80, int(200 * seconds))
+    local, alone = ask(near, 1, few), ask(far, 1, few)
+    before = far.cpu()
+    crowd = ask(far, CROWD, many)
+    cpu = (far.cpu() - before) / many * 1000
+    arriving = ask(far, CROWD, max(60, int(ARRIVALS * seconds)), ARRIVALS)
+    text = f"{scenario.name:<20}{goal.most:>8.0f}{goal.calls:>7}{alone.p50:>10.1f}{alone.p99:>8.1f}"
+    text += f"{crowd.p50:>12.1f}{crowd.p99:>8.1f}{cpu:>9.2f}{arriving.p50:>9.1f}{arriving.p99:>8.1f}"
+    report.line(f"{text}{local.p50:>10.1f}")
+
+
+def _requests(scenario: Scenario, callers: Sequence[Caller], count: int) -> list[Request]:
+    """Orders are created with a key each, as an app does that tries again: that is the third call."""
+    if not scenario.writes:
+        return scenario.requests(callers)
+    run_id = uuid4().hex
+    return [
+        changed(scenario.make(callers[n % len(callers)]), headers={"Idempotency-Key": f"{run_id}-{n}"})
+        for n in range(count)
+    ]

@@ -1,0 +1,170 @@
+"""The servers that are compared, each a process of its own, and what the kernel says of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from firesuite import dotenv
+from firesuite.ports import free_ports
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+REFERENCE: Final = ROOT / "bench" / "reference"
+START_SECONDS: Final = 60.0
+_TICK: Final = os.sysconf("SC_CLK_TCK")
+_PAGE_KB: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A way to serve the API. `cursor` pages by cursor, else by page number."""
+
+    name: str
+    title: str
+    cursor: bool = False
+
+
+WATTLE: Final = Kind("wattle", "Wattle", cursor=True)
+EXPRESS: Final = Kind("express", "(a) Express 5")
+FLASK: Final = Kind("flask", "(b) Flask")
+EMPTY: Final = Kind("empty", "empty function")
+ALL: Final = (WATTLE, EXPRESS, FLASK)
+
+
+class Server:
+    """One running server; a context manager."""
+
+    def __init__(self, kind: Kind, environment: Mapping[str, str], directory: Path) -> None:
+        """`environment` is what all servers are told; `directory` takes the log."""
+        self.kind = kind
+        (self.port,) = free_ports(1)
+        self._environment = environment
+        self._log: Path = directory / f"{kind.name}-{self.port}.log"
+        self._output: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.await_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        command, own = _command(self.kind, self.port)
+        self._output = self._log.open("wb")
+        self._process = subprocess.Popen(
+            command,
+            env={**_plain_environment(), **own, **self._environment, "PORT": str(self.port)},
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=self._output,
+            start_new_session=True,
+        )
+
+    def await_ready(self) -> float:
+        """Seconds from now until the first 200. Raises RuntimeError with the log where the process ends or hangs."""
+        started = time.perf_counter()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/health")
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=10) as response:
+                    if response.status == 200:
+                        return time.perf_counter() - started
+            except urllib.error.HTTPError as error:
+                raise RuntimeError(f"{self.kind.title} answers {error.code}: {error.read()!r}\n{self.log()}") from error
+            except OSError:
+                if self.ended or time.perf_counter() - started > START_SECONDS:
+                    raise RuntimeError(f"{self.kind.title} does not start:\n{self.log()}") from None
+            time.sleep(0.002)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        if self._output is not None:
+            self._output.close()
+
+    @property
+    def ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")[-4000:]
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it and its children have used, in user and kernel mode."""
+        return sum(_cpu(pid) for pid in self._pids())
+
+    def resident(self) -> tuple[float, float]:
+        """MB resident: the sum over its processes (RSS), and with shared pages counted once (PSS), as a container is."""
+        totals = [0.0, 0.0]
+        for pid in self._pids():
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Rss:"):
+                    totals[0] += int(line.split()[1]) / _PAGE_KB
+                elif line.startswith("Pss:"):
+                    totals[1] += int(line.split()[1]) / _PAGE_KB
+        return totals[0], totals[1]
+
+    def _pids(self) -> list[int]:
+        if self._process is None:
+            raise RuntimeError("the server was not started")
+        return [self._process.pid, *_descendants(self._process.pid)]
+
+
+def _command(kind: Kind, port: int) -> tuple[list[str], Mapping[str, str]]:
+    """The command line of a server, and the environment that belongs to it."""
+    if kind is EXPRESS:
+        directory = REFERENCE / "express"
+        node = ["node", "--import", str(directory / "certificates.mjs"), str(directory / "server.js")]
+        return node, {"NODE_ENV": "production"}
+    source = ROOT / "functions" if kind is WATTLE else REFERENCE / kind.name
+    python = [sys.executable, str(ROOT / "bench" / "launch.py"), "--target", "api"]
+    settings = {
+        **dotenv.read(ROOT / "functions" / ".env"),
+        **dotenv.read(ROOT / "functions" / ".env.demo-wattle"),
+        **dotenv.read(ROOT / "functions" / ".secret.local"),
+    }
+    # The same number of threads for all: functions-framework's default of 4 a CPU would have requests queue.
+    own = {"THREADS": settings["THREADS"]} if kind is not WATTLE else settings
+    # A benchmark's user asks for more than a person does.
+    own = {**own, "RATE_LIMIT_SCALE": "1000", "FUNCTION_SIGNATURE_TYPE": "http"}
+    return [*python, "--source", str(source / "main.py"), "--host", "127.0.0.1", "--port", str(port)], own
+
+
+def _plain_environment() -> dict[str, str]:
+    keep = ("PATH", "HOME", "LANG", "TMPDIR")
+    return {name: os.environ[name] for name in keep if name in os.environ}
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:  # a thread that has ended meanwhile
+            continue
+        for child in map(int, children):
+            yield child
+            yield from _descendants(child)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    # Fields 14 to 17 of proc(5): its own time and that of children it has waited for.
+    return sum(map(int, fields[11:15])) / _TICK

@@ -1,0 +1,123 @@
+"""Half an hour of requests while calls fail and connections break: does memory grow, and does a client see it?
+
+    python -m bench soak          three minutes
+    python -m bench soak --long   thirty
+"""
+
+import asyncio
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import mean
+from time import monotonic
+from types import TracebackType
+from typing import Final, Self
+from uuid import uuid4
+
+from bench.load import Request, run
+from bench.scenarios import SCENARIOS, Caller
+from bench.servers import WATTLE
+from bench.stage import Report, Stage
+
+RATE: Final = 50
+USERS: Final = 20
+ORDERS: Final = 40
+# One call in a hundred fails before it is sent; every connection to Firestore breaks after up to ten seconds.
+FAULTS: Final = "0.01"
+_LONGEST_CONNECTION: Final = 10.0
+_SLICE_SECONDS: Final = 15.0
+MIX: Final = ("get order", "get order", "list 20", "list 20, 3 fields", "home screen", "create order")
+_EXPLANATION: Final = f"""
+{RATE} requests a second at random moments: {", ".join(MIX)}. Of the calls to Firestore {float(FAULTS):.0%} fail with DEADLINE_EXCEEDED
+before they leave, and each connection breaks, in the middle of whatever it carries, after at most {_LONGEST_CONNECTION:.0f} s. Any answer but 200 or
+201 ends the run. Memory is PSS, MB.
+"""
+
+
+class BreakingRelay:
+    """Hands bytes on to the local Firestore, and breaks each connection after a random time; a context manager."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.partition(":")
+        self._target = (host, int(port))
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.host = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.broken = 0
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._server.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(*self._target)
+        both = [
+            asyncio.ensure_future(_pump(reader, up_writer)),
+            asyncio.ensure_future(_pump(up_reader, writer)),
+        ]
+        until = random.uniform(1, _LONGEST_CONNECTION)  # noqa: S311 (chance, not secrecy)
+        _, running = await asyncio.wait(both, timeout=until, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            task.cancel()
+        self.broken += 1
+        for side in (writer, up_writer):
+            side.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+
+
+def measure(report: Report, *, minutes: float) -> None:
+    with Stage() as stage, BreakingRelay(stage.firestore_host) as relay:
+        callers = stage.callers(USERS, stage.reset(users=USERS, orders=ORDERS))
+        report.lines(_EXPLANATION)
+        report.line(f"{minutes:g} minutes.\n")
+        report.line(f"{'minute':>8}{'requests':>10}{'broken':>8}{'p50':>8}{'p99':>9}{'memory':>9}")
+        with stage.server(WATTLE, FIRESTORE_EMULATOR_HOST=relay.host, BENCH_FAULTS=FAULTS) as server:
+            started, memory, total = monotonic(), [], 0
+            while (passed := monotonic() - started) < minutes * 60:
+                seconds = min(_SLICE_SECONDS, minutes * 60 - passed)
+                requests = _mix(callers, max(1, int(RATE * seconds)))
+                result = run(server.port, requests, clients=80, count=len(requests), rate=RATE)
+                total += result.count
+                memory.append(server.resident()[1])
+                minute = (monotonic() - started) / 60
+                report.line(
+                    f"{minute:>8.1f}{total:>10,}{relay.broken:>8}{result.p50:>8.1f}{result.p99:>9.1f}{memory[-1]:>9.1f}"
+                )
+                # The orders made meanwhile would have the local Firestore scan more and more.
+                stage.reset(users=USERS, orders=ORDERS)
+    report.line()
+    third = max(1, len(memory) // 3)
+    # The first third fills the pools of threads and the caches of tokens.
+    middle, end = mean(memory[third : 2 * third] or memory), mean(memory[-third:])
+    report.line(f"Memory in the last third is {end / middle - 1:+.1%} of that in the second. Every answer was 200 or 201.")
+
+
+def _mix(callers: Sequence[Caller], count: int) -> list[Request]:
+    scenarios = {scenario.name: scenario for scenario in SCENARIOS}
+    run_id = uuid4().hex
+    requests = []
+    for number in range(count):
+        scenario = scenarios[MIX[number % len(MIX)]]
+        request = scenario.make(callers[number % len(callers)])
+        if scenario.writes:
+            request = replace(request, headers={"Idempotency-Key": f"{run_id}-{number}"})
+        requests.append(request)
+    return requests

@@ -1,0 +1,139 @@
+"""What a benchmark stands on: the local Firestore with data, signed-in callers, and the servers."""
+
+import dataclasses
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from bench import data
+from bench.identity import Issuer
+from bench.scenarios import Caller
+from bench.servers import ROOT, Kind, Server
+from firesuite.ports import Ports
+from firesuite.project import Project
+from firesuite.suite import Suite
+from wattle.adapters.firestore import Firestore
+from wattle.adapters.firestore.client import open_channel
+
+RESULTS: Final = ROOT / "bench" / "results"
+
+
+class Stage:
+    """A suite without functions (nothing but the database is shared), and an issuer of tokens; a context manager."""
+
+    def __init__(self) -> None:
+        self._exit = ExitStack()
+        project = Project.load(ROOT)
+        self.project_id = project.project_id
+        self.suite = Suite(dataclasses.replace(project, codebase=None), ports=Ports.free())
+        self.issuer = Issuer(self.project_id)
+
+    def __enter__(self) -> Self:
+        self.directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        self._exit.enter_context(self.suite)
+        self._exit.enter_context(self.issuer)
+        self.issuer.write_service_account(self.directory / "account.json")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    @cached_property
+    def firestore(self) -> Firestore:
+        channel, credentials = open_channel(self.firestore_host)
+        self._exit.callback(channel.close)
+        return Firestore(self.project_id, channel, credentials)
+
+    @property
+    def firestore_host(self) -> str:
+        return f"127.0.0.1:{self.suite.ports.firestore}"
+
+    def server(self, kind: Kind, **settings: str) -> Server:
+        """A server of this kind, not started yet."""
+        environment = {
+            "GCLOUD_PROJECT": self.project_id,
+            "GOOGLE_CLOUD_PROJECT": self.project_id,
+            "FIRESTORE_EMULATOR_HOST": self.firestore_host,
+            "GOOGLE_APPLICATION_CREDENTIALS": str(self.directory / "account.json"),
+            "BENCH_CERTIFICATES": self.issuer.certificates_url,
+        }
+        return Server(kind, environment | settings, self.directory)
+
+    def servers(self, kinds: Sequence[Kind], stack: ExitStack) -> list[Server]:
+        return [stack.enter_context(self.server(kind)) for kind in kinds]
+
+    def callers(self, count: int, uids: Sequence[str]) -> list[Caller]:
+        """So many sign-ins, each with a token of its own, spread over the users."""
+        return [
+            Caller(uid := uids[number % len(uids)], self.issuer.token(uid, session=number)) for number in range(count)
+        ]
+
+    def reset(self, *, users: int, orders: int) -> list[str]:
+        """Nothing but the shop and so many users with so many orders each; their ids."""
+        data.clear(self.suite.ports.firestore, self.project_id)
+        uids = data.user_ids(users)
+        data.write(self.firestore, data.shop())
+        data.write(self.firestore, data.people(uids, orders=orders))
+        return uids
+
+
+class Report:
+    """A result: printed as it comes, and kept as text with the machine, the versions and the date."""
+
+    def __init__(self, name: str, title: str, *, keep: bool) -> None:
+        self._path = RESULTS / f"{name}.txt" if keep else None
+        self._lines: list[str] = []
+        self.line(title)
+        self.line(machine())
+        self.line()
+
+    def line(self, text: str = "") -> None:
+        print(text, flush=True)
+        self._lines.append(text)
+
+    def lines(self, text: str) -> None:
+        for line in text.strip().splitlines():
+            self.line(line)
+
+    def close(self) -> None:
+        if self._path is not None:
+            self._path.write_text("\n".join(line.rstrip() for line in self._lines) + "\n", encoding="utf-8")
+
+
+def machine() -> str:
+    packages = ("firebase-functions", "functions-framework", "firebase-admin", "google-cloud-firestore", "grpcio")
+    model = next(
+        (line.partition(":")[2].strip() for line in _read("/proc/cpuinfo").splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 (the user's own node)
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607 (the user's own git)
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout.strip()
+    return "\n".join(
+        (
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, load average {os.getloadavg()[0]:.1f} at the start",
+            f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}",
+            f"Python {platform.python_version()}, Node {node}, "
+            + ", ".join(f"{name} {version(name)}" for name in packages),
+        )
+    )
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
