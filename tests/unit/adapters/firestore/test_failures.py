@@ -248,6 +248,15 @@ class TestTransactions:
         channel.follow(each("Rollback", Failure(UNAVAILABLE)))
         assert firestore.transaction(lambda t: t.get([counter])[0].data, soon) == {"n": 0}
 
+    def test_a_connection_that_breaks_under_commit_and_rollback_leaves_no_locks_behind(
+        self, firestore, channel, counter, impatient
+    ):
+        """Else each further attempt meets the locks of the first, and the client is told of contention."""
+        failures = {"Commit": [Failure(UNAVAILABLE)], "Rollback": [Failure(UNAVAILABLE)] * 2}
+        channel.follow(lambda method, _number: failures[method].pop() if failures.get(method) else None)
+        increment(firestore, counter, Deadline.after(20))
+        assert channel.calls == ["BatchGetDocuments", "Commit", *["Rollback"] * 3, "BatchGetDocuments", "Commit"]
+
     def test_queries_in_it_see_one_state(self, firestore, counter, soon):
         def work(transaction):
             found = transaction.query(Query("things", where=[("n", "==", 0)]))
