@@ -16,7 +16,6 @@ SECTIONS: Final[Mapping[str, str]] = {
     "concurrency": "Memory, threads and concurrency",
     "cold": "Cold start",
     "depth": "Page 1 and page 1,000",
-    "cost": "What is billed",
     "soak": "Soak",
     "flash_sale": "Flash sale",
 }
@@ -26,7 +25,6 @@ QUICK: Final[Mapping[str, Mapping[str, float]]] = {
     "concurrency": {"seconds": 0.5},
     "cold": {"starts": 2},
     "depth": {"orders": 400},
-    "cost": {},
     "soak": {"minutes": 0.25},
     "flash_sale": {"buyers": 300, "stock": 30},
 }
@@ -36,14 +34,15 @@ FULL: Final[Mapping[str, Mapping[str, float]]] = {
     "concurrency": {"seconds": 5},
     "cold": {"starts": 15},
     "depth": {"orders": 20_000},
-    "cost": {},
     "soak": {"minutes": 3},
     "flash_sale": {"buyers": 10_000, "stock": 1_000},
 }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Wattle beside what a team would run otherwise")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Wattle beside what a team would run otherwise"
+    )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without any")
     parser.add_argument("--quick", action="store_true", help="small counts, and nothing is written to bench/results")
     options = parser.parse_args()

@@ -11,10 +11,10 @@ from bench.stage import Report, Stage
 
 KINDS: Final = (EMPTY, WATTLE, FLASK, EXPRESS)
 _EXPLANATION: Final = """
-From the start of the process until the first 200 of GET /health (the empty function answers anything), milliseconds of time
-and of CPU; then the first read of an order by a signed-in user, which fetches the certificate and connects to Firestore.
-The Python ones are served by functions-framework, with their bytecode cached. One start of each in turn; the ratio to the
-empty function is the median of the turns' ratios.
+From the start of the process until the first 200 of GET /health (the empty function answers anything),
+milliseconds of time and of CPU; then the first read of an order by a signed-in user, which fetches the
+certificate and connects to Firestore. The Python ones are served by functions-framework, with their bytecode
+cached. One start of each in turn; the ratio to the empty function is the median of the turns' ratios.
 """
 
 
@@ -25,7 +25,7 @@ def measure(report: Report, *, starts: int) -> None:
     memory: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     with Stage() as stage:
         caller = stage.callers(1, stage.reset(users=1, orders=10))[0]
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         report.line(f"{starts} starts of each.\n")
         for number in range(starts + 1):
             for kind in KINDS:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bench.load import Result, run
+from bench.load import Request, Result, run
 from bench.scenarios import SCENARIOS, Caller, Scenario
 from bench.servers import ALL, WATTLE, Kind, Server
 from bench.stage import Report, Stage
@@ -13,13 +13,15 @@ THREADS: Final = (8, 16, 40, 80)
 CLIENTS: Final = (1, 80)
 ASKED: Final = tuple(scenario for scenario in SCENARIOS if not scenario.writes)
 _EXPLANATION: Final = f"""
-Each call of Wattle to Firestore waits {LATENCY_MS} ms more (an interceptor in its channel), as it may for a database in the same
-region on a bad day. Milliseconds; CPU is the server's, in milliseconds a request. 80 clients that ask again as soon as they
-are answered keep one core at its limit: their p50 cannot be below 80 times the CPU of a request.
+Each call of Wattle to Firestore waits {LATENCY_MS} ms more (an interceptor in its channel), as it may for a
+database in the same region on a bad day. Milliseconds; CPU is the server's, in milliseconds a request. 80
+clients that ask again as soon as they are answered keep one core at its limit: their p50 cannot be below 80
+times the CPU of a request.
 """
 _MEMORY: Final = """
-Resident memory after all of this at 80 concurrent requests, MB: of the processes together (RSS), and with the pages that
-they share counted once (PSS), which is what a container is charged. The references ran the same requests, without latency.
+Resident memory after all of this at 80 concurrent requests, MB: of the processes together (RSS), and with the
+pages that they share counted once (PSS), which is what a container is charged. The references ran the same
+requests, without latency.
 """
 
 
@@ -28,34 +30,35 @@ def measure(report: Report, *, seconds: float) -> None:
     with Stage() as stage:
         uids = stage.reset(users=20, orders=40)
         callers = stage.callers(max(CLIENTS), uids)
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         report.line()
-        report.line(f"{'':<20}{'THREADS':>8}{'1 client: p50':>15}{'CPU':>7}{'80 clients: p50':>17}{'p99':>8}{'CPU':>7}{'ratio':>8}")
+        head = f"{'':<20}{'THREADS':>8}{'1 client: p50':>15}{'CPU':>7}"
+        report.line(f"{head}{'80 clients: p50':>17}{'p99':>8}{'CPU':>7}{'ratio':>8}")
         for scenario in ASKED:
             for threads in THREADS:
                 with stage.server(WATTLE, THREADS=str(threads), BENCH_LATENCY_MS=LATENCY_MS) as server:
-                    _row(report, server, scenario, callers, threads, seconds)
-        report.lines("\n" + _MEMORY)
+                    figures = _row(server, scenario, callers, seconds)
+                    report.line(f"{scenario.name:<20}{threads:>8}{figures}")
+        report.line()
+        report.paragraph(_MEMORY)
         report.line()
         for kind in ALL:
             rss, pss = _memory(stage, kind, callers, seconds)
             report.line(f"{kind.title:<20}{'RSS':>8}{rss:>8.0f}{'PSS':>8}{pss:>8.0f}")
 
 
-def _row(  # noqa: PLR0913 (what a row is about)
-    report: Report, server: Server, scenario: Scenario, callers: Sequence[Caller], threads: int, seconds: float
-) -> None:
+def _row(server: Server, scenario: Scenario, callers: Sequence[Caller], seconds: float) -> str:
     requests = scenario.requests(callers)
     run(server.port, requests, clients=80, count=300)
     alone, alone_cpu = _cell(server, requests[:1], 1, max(20, int(40 * seconds)))
     crowd, crowd_cpu = _cell(server, requests, 80, max(160, int(400 * seconds)))
-    text = f"{scenario.name:<20}{threads:>8}{alone.p50:>15.1f}{alone_cpu:>7.2f}{crowd.p50:>17.1f}{crowd.p99:>8.1f}"
-    report.line(f"{text}{crowd_cpu:>7.2f}{crowd.p50 / alone.p50:>7.1f}x")
+    text = f"{alone.p50:>15.1f}{alone_cpu:>7.2f}{crowd.p50:>17.1f}{crowd.p99:>8.1f}"
+    return f"{text}{crowd_cpu:>7.2f}{crowd.p50 / alone.p50:>7.1f}x"
 
 
-def _cell(server: Server, requests: Sequence[object], clients: int, count: int) -> tuple[Result, float]:
+def _cell(server: Server, requests: Sequence[Request], clients: int, count: int) -> tuple[Result, float]:
     before = server.cpu()
-    result = run(server.port, requests, clients=clients, count=count)  # type: ignore[arg-type]
+    result = run(server.port, requests, clients=clients, count=count)
     return result, (server.cpu() - before) / count * 1000
 
 

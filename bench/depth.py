@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import grpc
 import httpx
-
 from bench.meter import Meter
 from bench.scenarios import Caller
 from bench.servers import ALL, Kind, Server
 from bench.stage import Report, Stage
+
 from wattle.adapters.firestore import Query, Reference
 from wattle.adapters.firestore import messages as m
 from wattle.kit.retry import Deadline
@@ -21,9 +21,10 @@ from wattle.kit.retry import Deadline
 LIMIT: Final = 20
 REPEATS: Final = 9
 _EXPLANATION: Final = """
-Pages of 20. The local Firestore looks at the whole collection for each query, which production does not: a bare query for the
-same page, from the same machine, is measured beside it and subtracted. Milliseconds, medians. Billed reads are counted on the
-wire, between the server and Firestore, with the documents that an offset skips (Firestore bills them).
+Pages of 20. The local Firestore looks at the whole collection for each query, which production does not: a bare
+query for the same page, from the same machine, is measured beside it and subtracted. Milliseconds, medians.
+Billed reads are counted on the wire, between the server and Firestore, with the documents that an offset skips
+(Firestore bills them).
 """
 
 
@@ -33,9 +34,10 @@ def measure(report: Report, *, orders: int) -> None:
         (uid,) = stage.reset(users=1, orders=orders)
         (caller,) = stage.callers(1, [uid])
         meter = stack.enter_context(Meter(stage.firestore_host))
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         report.line(f"One user with {orders:,} orders; page {last:,} is the last.\n")
-        report.line(f"{'':<18}{'page 1':>9}{'bare':>8}{'own':>8}{'reads':>8}{f'page {last:,}':>14}{'bare':>8}{'own':>8}{'reads':>8}")
+        rest = f"{'bare':>8}{'own':>8}{'reads':>8}"
+        report.line(f"{'':<18}{'page 1':>9}{rest}{f'page {last:,}':>14}{rest}")
         bare = stack.enter_context(closing(_Bare(stage, uid)))
         skipped = (last - 1) * LIMIT
         for kind in ALL:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
-from bench import data
 from bench.load import Request, Result, run
 from bench.servers import WATTLE
 from bench.stage import Report, Stage
+
+from bench import data
 from wattle.adapters.firestore import Query
 from wattle.kit.retry import Deadline
 
@@ -16,9 +17,9 @@ CLIENTS: Final = 80
 PRODUCT: Final = "finger-lime-tart"
 _BOUGHT, _SOLD_OUT, _BUSY = 201, 409, 503
 _EXPLANATION: Final = f"""
-Every buyer orders one piece of the same product, {CLIENTS} at a time, with an Idempotency-Key; whoever is told 503 with Retry-After tries
-again with the same key. One server process and the local Firestore, which is a single process itself: what counts here is that
-the numbers are right, not how fast.
+Every buyer orders one piece of the same product, {CLIENTS} at a time, with an Idempotency-Key; whoever is told
+503 with Retry-After tries again with the same key. One server process and the local Firestore, which is a
+single process itself: what counts here is that the numbers are right, not how fast.
 """
 
 
@@ -27,11 +28,12 @@ def measure(report: Report, *, buyers: int, stock: int) -> None:
         stage.reset(users=0, orders=0)
         data.write(stage.firestore, iter([data.product(PRODUCT, "Finger lime tart", 890, stock)]))
         tokens = [caller.token for caller in stage.callers(buyers, data.user_ids(buyers))]
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         with stage.server(WATTLE) as server:
             waiting = [_order(token, uuid4().hex) for token in tokens]
             report.line()
-            report.line(f"{'round':<8}{'asked':>8}{'bought':>8}{'sold out':>10}{'told to wait':>14}{'seconds':>9}{'p50':>9}{'p99':>9}")
+            head = f"{'round':<8}{'asked':>8}{'bought':>8}{'sold out':>10}{'told to wait':>14}"
+            report.line(f"{head}{'seconds':>9}{'p50':>9}{'p99':>9}")
             final: Counter[int] = Counter()
             for round_ in range(1, 100):
                 result, waiting = _round(server.port, waiting)

@@ -31,7 +31,7 @@ class Issuer:
         body = json.dumps({KEY_ID: _certificate(self._key)}).encode()
 
         class Certificates(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 (the name that http.server calls)
+            def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Cache-Control", "public, max-age=21600")

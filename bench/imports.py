@@ -39,7 +39,12 @@ def seconds() -> list[tuple[str, float]]:
 def _run(code: str, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
-        [sys.executable, *options, "-c", code], cwd=FUNCTIONS, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, *options, "-c", code],
+        cwd=FUNCTIONS,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
 

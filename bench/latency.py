@@ -18,10 +18,11 @@ CROWD: Final = 40
 # Requests a second at which one instance is half busy.
 ARRIVALS: Final = 60
 _EXPLANATION: Final = f"""
-Each call to Firestore takes {CALL_MS} ms more than the local one, by an interceptor in the channel; the local one's own time, also
-below, is not subtracted. Goal: the calls' latency and so many milliseconds of our own. Milliseconds until the answer:
-with one client; with {CROWD} clients that ask again at once, which keeps one core busy, so that p50 is {CROWD} times the CPU of a request
-or more, whatever the latency; and with {ARRIVALS} requests a second arriving at random, up to {CROWD} at a time, as phones send them.
+Each call to Firestore takes {CALL_MS} ms more than the local one, by an interceptor in the channel; the local
+one's own time, also below, is not subtracted. Goal: the calls' latency and so many milliseconds of our own.
+Milliseconds until the answer: with one client; with {CROWD} clients that ask again at once, which keeps one
+core busy, so that p50 is {CROWD} times the CPU of a request or more, whatever the latency; and with {ARRIVALS}
+requests a second arriving at random, up to {CROWD} at a time, as phones send them.
 """
 
 
@@ -50,10 +51,12 @@ def measure(report: Report, *, seconds: float) -> None:
     """`seconds` is about how long each cell lasts."""
     with Stage() as stage:
         callers = stage.callers(CROWD, stage.reset(users=USERS, orders=ORDERS))
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         report.line()
         head = f"{'':<20}{'goal':>8}{'calls':>7}{'1 client':>10}{'p99':>8}"
-        report.line(f"{head}{f'{CROWD} clients':>12}{'p99':>8}{'CPU/req':>9}{f'{ARRIVALS}/s':>9}{'p99':>8}{'local 1':>10}")
+        report.line(
+            f"{head}{f'{CROWD} clients':>12}{'p99':>8}{'CPU/req':>9}{f'{ARRIVALS}/s':>9}{'p99':>8}{'local 1':>10}"
+        )
         with (
             stage.server(WATTLE, BENCH_LATENCY_MS=str(CALL_MS)) as far,
             stage.server(WATTLE) as near,

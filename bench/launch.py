@@ -2,10 +2,10 @@
 
     python bench/launch.py --target api --source functions/main.py --port 8000
 
-`BENCH_CERTIFICATES` is fetched in place of Google's certificates. With `BENCH_LATENCY_MS` each call to Firestore waits so
-long, as it does for a database that is not on this machine; `BENCH_FAULTS` is the share of calls that fail as
-UNAVAILABLE instead. Both are interceptors in the channel of Wattle's adapter. Modules are changed as they are loaded, so
-that nothing is imported earlier or later than it would be.
+`BENCH_CERTIFICATES` is fetched in place of Google's certificates. With `BENCH_LATENCY_MS` each call to Firestore waits
+so long, as it does for a database that is not on this machine; `BENCH_FAULTS` is the share of calls that fail with
+DEADLINE_EXCEEDED before they leave. Both are an interceptor in the channel of Wattle's adapter. Modules are changed as
+they are loaded, so that nothing is imported earlier or later than it would be.
 """
 
 import importlib.abc

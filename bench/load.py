@@ -42,8 +42,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`times` are milliseconds of each answer, sorted; `numbers` which requests were answered with each status, of those
-    that were not answered as expected; `seconds` in all."""
+    """`times` are milliseconds of each answer, sorted; `statuses` how many there were of each; `numbers` which requests
+    got a status that was not the expected one, by status; `seconds` in all."""
 
     times: Sequence[float]
     statuses: Mapping[int, int]

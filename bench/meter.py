@@ -1,8 +1,9 @@
 """A proxy before the local Firestore that counts what is billed, whoever the client is.
 
-It hands on every call as bytes. Billed are (Firestore pricing, "Managing large result sets", "Minimum charge for queries",
-"Aggregation queries"): a read for each document that a get or a query looks up or returns, and for each that an offset
-skips; at least one for a query; one for each 1,000 index entries of a count; a write or delete for each of a commit.
+It hands on every call as bytes. Billed are (Firestore pricing, "Managing large result sets", "Minimum charge for
+queries", "Aggregation queries"): a read for each document that a get or a query looks up or returns, and for each that
+an offset skips; at least one for a query; one for each 1,000 index entries of a count; a write or delete for each of a
+commit.
 """
 
 import threading
@@ -65,7 +66,9 @@ class Meter:
         # A call with one answer and a stream of answers are the same on the wire, so this serves both.
         call = self._channel.unary_stream(method)(
             request,
-            metadata=[pair for pair in context.invocation_metadata() if not pair[0].startswith(("user-agent", "grpc-"))],
+            metadata=[
+                pair for pair in context.invocation_metadata() if not pair[0].startswith(("user-agent", "grpc-"))
+            ],
             timeout=context.time_remaining(),
         )
         answers = []

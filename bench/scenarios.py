@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import httpx
-
-from bench import data
 from bench.load import Request
 from bench.servers import Kind, Server
+
+from bench import data
 
 FIELDS: Final = "id,status,total"
 NEW_ORDER: Final[Mapping[str, Any]] = {
@@ -97,9 +97,7 @@ class _Asker:
 
     def send(self, request: Request) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._caller.token}"}
-        return httpx.request(
-            request.method, self._base + request.path, json=request.body, headers=headers, timeout=30
-        )
+        return httpx.request(request.method, self._base + request.path, json=request.body, headers=headers, timeout=30)
 
     def get(self, path: str) -> httpx.Response:
         return self.send(Request("GET", path, self._caller.token))

@@ -112,7 +112,7 @@ class Server:
         return sum(_cpu(pid) for pid in self._pids())
 
     def resident(self) -> tuple[float, float]:
-        """MB resident: the sum over its processes (RSS), and with shared pages counted once (PSS), as a container is."""
+        """MB resident: the sum over its processes (RSS), and with shared pages counted once (PSS)."""
         totals = [0.0, 0.0]
         for pid in self._pids():
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

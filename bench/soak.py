@@ -1,7 +1,7 @@
 """Half an hour of requests while calls fail and connections break: does memory grow, and does a client see it?
 
-    python -m bench soak          three minutes
-    python -m bench soak --long   thirty
+python -m bench soak          three minutes
+python -m bench soak --long   thirty
 """
 
 import asyncio
@@ -29,9 +29,9 @@ _LONGEST_CONNECTION: Final = 10.0
 _SLICE_SECONDS: Final = 15.0
 MIX: Final = ("get order", "get order", "list 20", "list 20, 3 fields", "home screen", "create order")
 _EXPLANATION: Final = f"""
-{RATE} requests a second at random moments: {", ".join(MIX)}. Of the calls to Firestore {float(FAULTS):.0%} fail with DEADLINE_EXCEEDED
-before they leave, and each connection breaks, in the middle of whatever it carries, after at most {_LONGEST_CONNECTION:.0f} s. Any answer but 200 or
-201 ends the run. Memory is PSS, MB.
+{RATE} requests a second at random moments: {", ".join(MIX)}. Of the calls to Firestore {float(FAULTS):.0%} fail
+with DEADLINE_EXCEEDED before they leave, and each connection breaks, in the middle of whatever it carries,
+after at most {_LONGEST_CONNECTION:.0f} s. Any answer but 200 or 201 ends the run. Memory is PSS, MB.
 """
 
 
@@ -43,7 +43,7 @@ class BreakingRelay:
         self._target = (host, int(port))
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.host = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.host = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self.broken = 0
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -86,7 +86,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def measure(report: Report, *, minutes: float) -> None:
     with Stage() as stage, BreakingRelay(stage.firestore_host) as relay:
         callers = stage.callers(USERS, stage.reset(users=USERS, orders=ORDERS))
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         report.line(f"{minutes:g} minutes.\n")
         report.line(f"{'minute':>8}{'requests':>10}{'broken':>8}{'p50':>8}{'p99':>9}{'memory':>9}")
         with stage.server(WATTLE, FIRESTORE_EMULATOR_HOST=relay.host, BENCH_FAULTS=FAULTS) as server:
@@ -107,7 +107,9 @@ def measure(report: Report, *, minutes: float) -> None:
     third = max(1, len(memory) // 3)
     # The first third fills the pools of threads and the caches of tokens.
     middle, end = mean(memory[third : 2 * third] or memory), mean(memory[-third:])
-    report.line(f"Memory in the last third is {end / middle - 1:+.1%} of that in the second. Every answer was 200 or 201.")
+    report.line(
+        f"Memory in the last third is {end / middle - 1:+.1%} of that in the second. Every answer was 200 or 201."
+    )
 
 
 def _mix(callers: Sequence[Caller], count: int) -> list[Request]:

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -14,16 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from bench import data
 from bench.identity import Issuer
 from bench.scenarios import Caller
 from bench.servers import ROOT, Kind, Server
+
+from bench import data
 from firesuite.ports import Ports
 from firesuite.project import Project
 from firesuite.suite import Suite
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 
+_WIDTH: Final = 120
 RESULTS: Final = ROOT / "bench" / "results"
 
 
@@ -102,9 +105,8 @@ class Report:
         print(text, flush=True)
         self._lines.append(text)
 
-    def lines(self, text: str) -> None:
-        for line in text.strip().splitlines():
-            self.line(line)
+    def paragraph(self, text: str) -> None:
+        self.line(textwrap.fill(" ".join(text.split()), _WIDTH, break_on_hyphens=False))
 
     def close(self) -> None:
         if self._path is not None:
@@ -127,7 +129,7 @@ def machine() -> str:
     ).stdout.strip()
     return "\n".join(
         (
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, load average {os.getloadavg()[0]:.1f} at the start",
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, load average {os.getloadavg()[0]:.1f} at first",
             f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}",
             f"Python {platform.python_version()}, Node {node}, "
             + ", ".join(f"{name} {version(name)}" for name in packages),

@@ -17,11 +17,12 @@ CLIENTS: Final = (1, 16, 80)
 USERS: Final = 20
 ORDERS: Final = 40
 _EXPLANATION: Final = """
-Requests answered per second of CPU of the server process and its children (from /proc), and milliseconds until the answer.
-Every server talks to the same local Firestore, verifies the same signed tokens with the same certificate, has the same 80
-threads (Node: one), and the clients are a process of their own: neither the database's nor the clients' CPU is counted.
-But all of them share the machine's cores, which p50 and p99 contain. Blocks of one server after another, the order turned in
-each round; the ratio is the median of the rounds' ratios, so that a machine that slows down slows all alike.
+Requests answered per second of CPU of the server process and its children (from /proc), and milliseconds until
+the answer. Every server talks to the same local Firestore, verifies the same signed tokens with the same
+certificate, has the same 80 threads (Node: one), and the clients are a process of their own: neither the
+database's nor the clients' CPU is counted. But all of them share the machine's cores, which p50 and p99
+contain. Blocks of one server after another, the order turned in each round; the ratio is the median of the
+rounds' ratios, so that a machine that slows down slows all alike.
 """
 
 
@@ -41,7 +42,7 @@ def measure(report: Report, *, rounds: int, seconds: float) -> None:
         uids = stage.reset(users=USERS, orders=ORDERS)
         callers = stage.callers(max(CLIENTS), uids)
         servers = stage.servers(ALL, stack)
-        report.lines(_EXPLANATION)
+        report.paragraph(_EXPLANATION)
         report.line(f"{check_equal(servers, callers[0])} pairs of answers compared first: all equal.")
         report.line(f"{USERS} users with {ORDERS} orders each; {rounds} rounds of blocks of about {seconds:g} s.\n")
         sizes = _block_sizes(servers, callers, seconds)

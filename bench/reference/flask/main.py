@@ -1,6 +1,5 @@
 """A Flask app as one HTTPS function, with firebase_admin and google-cloud-firestore, as the documentation puts it."""
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -56,7 +55,7 @@ def missing(_: Exception) -> Any:
 
 @app.errorhandler(HTTPStatus.INTERNAL_SERVER_ERROR)
 def broken(error: Exception) -> Any:
-    logging.exception("unexpected", exc_info=error)
+    app.logger.error("unexpected", exc_info=error)
     return failure(500, "INTERNAL", "Something went wrong.")
 
 
