@@ -37,7 +37,7 @@ class Stage:
         self._exit = ExitStack()
         project = Project.load(ROOT)
         self.project_id = project.project_id
-        self.suite = Suite(dataclasses.replace(project, codebase=None), ports=Ports.free())
+        self.suite = Suite(dataclasses.replace(project, codebases=()), ports=Ports.free())
         self.issuer = Issuer(self.project_id)
 
     def __enter__(self) -> Self:

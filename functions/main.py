@@ -1,12 +1,14 @@
 """The exported Cloud Functions. wattle/exports.py says how each kind is deployed; the module named, what it does."""
 
+import os
+
 from wattle import callables, tasks, triggers
 from wattle.api import create_api
 from wattle.exports import Exports
 from wattle.kit.clock import utc_now
 from wattle.services import Process
 
-export = Exports(Process(utc_now))
+export = Exports(Process(utc_now), os.environ.get("FUNCTION_TARGET"))
 
 api = export.http("api", create_api)
 

@@ -1,19 +1,26 @@
 """How each kind of function is deployed, and connected to the services. main.py names them, one a row.
 
 What is not set here goes back to the platform's default at each deployment, so everything is set.
+
+Deployed, each function is a service of its own: its process says by FUNCTION_TARGET which. What the others need is not
+loaded then: google-cloud-firestore alone, for events, is 200 modules that each start of the API would wait for.
 """
 
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any, Final
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
 
-from firebase_functions import firestore_fn, https_fn, options, params, scheduler_fn, tasks_fn
+from firebase_functions import https_fn, options, params
 from flask import Request, Response
 
 from wattle import callables
 from wattle.config import REGION
 from wattle.http.pipeline import Pipeline
 from wattle.services import Process, Services
+
+if TYPE_CHECKING:
+    from firebase_functions.firestore_fn import Event
 
 Function = Callable[..., Any]
 
@@ -31,15 +38,21 @@ _ANSWERING: Final[dict[str, Any]] = {**_RUNTIME, "timeout_sec": 60, "max_instanc
 class Exports:
     """Makes functions of one process. `name` is what a function is deployed, called and shown as."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, target: str | None) -> None:
+        """`target` is the one function that this process serves, None for all."""
         self._services = process.services
+        self._target = target
 
     def http(self, name: str, create_app: Callable[[Callable[[], Services]], Pipeline]) -> Function:
         """A WSGI app, made at the first request."""
         app = cache(lambda: create_app(self._services))
 
         def serve(request: Request) -> Response:
-            return Response.from_app(app(), request.environ)  # type: ignore[return-value]  # (it is this class's)
+            # Handed on as it is: to call the app through WSGI once more takes a tenth of what reading an order takes.
+            response = app().handle(request)
+            # functions-framework reads what is left of a body before it answers: who is refused need not send the rest.
+            request.stream = BytesIO()
+            return response  # type: ignore[return-value]  # (Flask makes it one of its own class)
 
         everyone = options.IngressSetting.ALLOW_ALL
         return https_fn.on_request(**_ANSWERING, ingress=everyone)(_named(name, serve))
@@ -52,11 +65,15 @@ class Exports:
         self,
         name: str,
         document: str,
-        work: Callable[[Services, firestore_fn.Event[Any]], None],
+        work: "Callable[[Services, Event[Any]], None]",
         *,
         instances: int = 20,
     ) -> Function:
         """Runs at each write to a document of this path, and again, for up to 24 hours, when it raises."""
+        if self._is_elsewhere(name):
+            return _elsewhere
+        from firebase_functions import firestore_fn  # noqa: PLC0415 (not loaded by those who serve no events)
+
         decorate = firestore_fn.on_document_written(
             **_RUNTIME, document=document, timeout_sec=60, max_instances=instances
         )
@@ -69,6 +86,10 @@ class Exports:
         self, name: str, schedule: str, work: Callable[[Services], None], *, seconds: int = 300, retries: int = 0
     ) -> Function:
         """Runs when it is due in Sydney, for `seconds` at most."""
+        if self._is_elsewhere(name):
+            return _elsewhere
+        from firebase_functions import scheduler_fn  # noqa: PLC0415 (not loaded by those who serve no schedules)
+
         decorate = scheduler_fn.on_schedule(
             **_RUNTIME,
             schedule=schedule,
@@ -81,6 +102,10 @@ class Exports:
 
     def on_task(self, name: str, work: Callable[[Services, Any], None]) -> Function:
         """Runs for each task of its queue, and again when it raises. `work` gets the task's data."""
+        if self._is_elsewhere(name):
+            return _elsewhere
+        from firebase_functions import tasks_fn  # noqa: PLC0415 (not loaded by those who serve no queues)
+
         decorate = tasks_fn.on_task_dispatched(
             **_RUNTIME,
             timeout_sec=300,
@@ -93,6 +118,9 @@ class Exports:
         )
         return self._connected(decorate(_named(name, lambda request: work(self._services(), request.data))))
 
+    def _is_elsewhere(self, name: str) -> bool:
+        return self._target not in (None, name)
+
     def _connected(self, function: Function) -> Function:
         """Connect before `function` runs: firebase_functions would make an app with settings of its own otherwise."""
 
@@ -102,6 +130,10 @@ class Exports:
             return function(*args)
 
         return first_connected
+
+
+def _elsewhere(*_: Any) -> None:
+    raise RuntimeError("this process serves another function: FUNCTION_TARGET says which")
 
 
 def _named(name: str, function: Function) -> Function:

@@ -1,21 +1,23 @@
 """Firestore triggers: thin, they call the services. An event arrives at least once, and not always in order."""
 
 import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from firebase_functions.core import Change
-from firebase_functions.firestore_fn import Event
 
 from wattle.kit.retry import Deadline
 from wattle.push.orders import order_message
 from wattle.services import Services
+
+if TYPE_CHECKING:
+    from firebase_functions.firestore_fn import Event
 
 logger = logging.getLogger(__name__)
 
 _DEADLINE: Final = 50.0
 
 
-def order_written(services: Services, event: Event[Change[Any]]) -> None:
+def order_written(services: Services, event: "Event[Change[Any]]") -> None:
     """Tell the customer of a change of his order's status. An exception makes Eventarc deliver the event again."""
     told = order_message(event.params["orderId"], _data(event.data.before), _data(event.data.after))
     if told is None:
@@ -25,7 +27,7 @@ def order_written(services: Services, event: Event[Change[Any]]) -> None:
     logger.info("told", extra={"fields": {"event": event.id, "notification": message.id}})
 
 
-def device_written(services: Services, event: Event[Change[Any]]) -> None:
+def device_written(services: Services, event: "Event[Change[Any]]") -> None:
     """Have FCM's topic subscriptions follow a device, and give up the installation of one that was removed."""
     before, after = _data(event.data.before), _data(event.data.after)
     deadline = Deadline.after(_DEADLINE)
@@ -34,20 +36,20 @@ def device_written(services: Services, event: Event[Change[Any]]) -> None:
     services.subscriptions.device_changed(before, after, deadline)
 
 
-def user_written(services: Services, event: Event[Change[Any]]) -> None:
+def user_written(services: Services, event: "Event[Change[Any]]") -> None:
     """Have FCM's topic subscriptions follow what a person wants pushed, and end with his profile."""
     before, after = _data(event.data.before), _data(event.data.after)
     if _wishes(before) != _wishes(after):
         services.subscriptions.preferences_changed(event.params["uid"], Deadline.after(_DEADLINE))
 
 
-def notification_written(services: Services, event: Event[Change[Any]]) -> None:
+def notification_written(services: Services, event: "Event[Change[Any]]") -> None:
     """Keep the number of unread messages right where an app marks one as read itself, or the TTL policy removes one."""
     before, after = _data(event.data.before), _data(event.data.after)
     services.inbox.changed(event.params["uid"], before, after, Deadline.after(_DEADLINE))
 
 
-def broadcast_written(services: Services, event: Event[Change[Any]]) -> None:
+def broadcast_written(services: Services, event: "Event[Change[Any]]") -> None:
     """Enqueue the tasks of a broadcast that begins."""
     before, after = _data(event.data.before), _data(event.data.after)
     if after is not None and after["state"] == "sending" and (before is None or before["state"] != "sending"):

@@ -39,16 +39,14 @@ def test_it_loads_nothing_that_it_does_not_need(loaded, package):
     assert not found, DENIED[package]
 
 
-def test_event_functions_are_exported_where_no_function_is_named():
-    """As firebase-tools and firesuite load main.py; and in the process of an event function."""
-    for target in ("", "onOrderWritten"):
-        code = "import main; print(hasattr(main, 'onOrderWritten'))"
-        environment = {"FUNCTION_TARGET": target} if target else {}
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(
-            command, cwd=imports.FUNCTIONS, env=environment, capture_output=True, text=True, check=True
-        )
-        assert done.stdout.strip() == "True"
+@pytest.mark.parametrize(("target", "exported"), [("", True), ("onOrderWritten", True), ("api", False)])
+def test_event_functions_are_exported_unless_another_function_is_named(target, exported):
+    """No function is named where firebase-tools and firesuite load main.py."""
+    code = "import main; print(hasattr(main.onOrderWritten, '__firebase_endpoint__'))"
+    environment = {"FUNCTION_TARGET": target} if target else {}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=imports.FUNCTIONS, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(exported)
 
 
 def test_models_that_are_built_at_first_use_may_be_used_first_by_many():

@@ -1,7 +1,7 @@
 """The protocol buffer classes of google.firestore.v1.
 
-google-cloud-firestore publishes them only inside proto-plus wrappers, and importing those takes a tenth of a start. Here
-they are made from their descriptions in messages.binpb, which `make messages` takes from that library.
+google-cloud-firestore publishes them only inside proto-plus wrappers, whose import takes longer than any other here.
+So they are made from their descriptions in messages.binpb, which `make protocol` takes from that library.
 """
 
 from pathlib import Path

@@ -40,7 +40,7 @@ def run(*, check: bool) -> int:
     present = PATH.read_bytes() if PATH.exists() else b""
     if check:
         if present != described():
-            print("Firestore's messages are not those of google-cloud-firestore: run `make messages`.", file=sys.stderr)
+            print("Firestore's messages are not those of google-cloud-firestore: run `make protocol`.", file=sys.stderr)
             return 1
         return 0
     PATH.write_bytes(described())
