@@ -1,6 +1,11 @@
 """The exported Cloud Functions. wattle/exports.py says how each kind is deployed; the module named, what it does."""
 
+import gc
 import os
+
+# What is imported stays: looking for garbage among it meanwhile takes a sixth of the time (and freeze() at the end spares
+# every later collection the same, and the worker, which is forked, its own copy).
+gc.disable()
 
 from wattle import callables, tasks, triggers
 from wattle.api import create_api
@@ -32,3 +37,6 @@ sendBroadcastChunk = export.on_task("sendBroadcastChunk", tasks.send_broadcast_c
 sweepPushes = export.on_schedule("sweepPushes", "every 5 minutes", tasks.sweep)
 pruneDaily = export.on_schedule("pruneDaily", "every day 03:30", tasks.prune, retries=3)
 purgeDaily = export.on_schedule("purgeDaily", "every day 04:10", tasks.purge, seconds=540, retries=3)
+
+gc.freeze()
+gc.enable()
