@@ -44,7 +44,7 @@ class Stage:
         self.directory = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         self._exit.enter_context(self.suite)
         self._exit.enter_context(self.issuer)
-        self.issuer.write_service_account(self.directory / "account.json")
+        self.issuer.write_credentials(self.directory / "account.json")
         return self
 
     def __exit__(

@@ -3,8 +3,8 @@
 import gc
 import os
 
-# What is imported stays: looking for garbage among it meanwhile takes a sixth of the time (and freeze() at the end spares
-# every later collection the same, and the worker, which is forked, its own copy).
+# What is imported stays. Looking for garbage among it meanwhile takes a sixth of the time; freeze(), below, spares each
+# later collection the same, and the worker, which is forked, a copy of its own.
 gc.disable()
 
 from wattle import callables, tasks, triggers

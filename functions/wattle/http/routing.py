@@ -1,15 +1,13 @@
 """Routes: what each needs, read from its row in `api.ROUTES` and from the signature of its endpoint."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
-from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, Rule
 
 from wattle.context import Context
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
@@ -141,16 +139,40 @@ def bind(route: Route) -> BoundRoute:
     return BoundRoute(route, body, query, path, hints.get("return"), _PROVIDED & set(names))
 
 
+@dataclass(slots=True)
+class _Place:
+    """What may follow one part of a path: named parts, else any one part; and the routes that end here, by method."""
+
+    named: "dict[str, _Place]" = field(default_factory=dict)
+    any: "_Place | None" = None
+    ending: dict[str, BoundRoute] = field(default_factory=dict)
+
+    def ends(self, parts: Sequence[str]) -> "Iterator[_Place]":
+        """Where a path may lead, the most specific place first."""
+        if not parts:
+            yield self
+            return
+        first, *rest = parts
+        if first in self.named:
+            yield from self.named[first].ends(rest)
+        if self.any is not None and first:
+            yield from self.any.ends(rest)
+
+
 class Router:
-    """Finds the route of a request."""
+    """Finds the route of a request: a tree of the paths' parts.
+
+    werkzeug's own also builds URLs: to prepare that for 50 routes takes it 10 ms of each start.
+    """
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        rules = [
-            Rule(_rule(route.path), methods=[route.method], endpoint=bind(route), strict_slashes=True)
-            for route in routes
-        ]
-        self._map = Map(rules, merge_slashes=False)
-        self.bound: Final[tuple[BoundRoute, ...]] = tuple(rule.endpoint for rule in rules)
+        self.bound: Final = tuple(bind(route) for route in routes)
+        self._root = _Place()
+        self._parameters = {bound: _parameters(bound.route) for bound in self.bound}
+        for bound in self.bound:
+            self._place(bound.route.path).ending[bound.route.method] = bound
+            if bound.route.method == "GET":
+                self._place(bound.route.path).ending.setdefault("HEAD", bound)
 
     def match(self, method: str, path: str) -> tuple[BoundRoute, Mapping[str, str]]:
         """The route and the path's parameters.
@@ -158,14 +180,29 @@ class Router:
         Raises:
             RouteNotFound, NotAllowed.
         """
-        try:
-            found, parameters = self._map.bind("").match(path, method)
-        except NotFound as error:
-            raise RouteNotFound(path) from error
-        except MethodNotAllowed as error:
-            raise NotAllowed(method, sorted(error.valid_methods or ())) from error
-        return found, parameters
+        _, *parts = path.split("/")
+        allowed: set[str] = set()
+        for place in self._root.ends(parts):
+            found = place.ending.get(method)
+            if found is not None:
+                return found, {name: parts[index] for name, index in self._parameters[found]}
+            allowed |= place.ending.keys()
+        if allowed:
+            raise NotAllowed(method, sorted(allowed))
+        raise RouteNotFound(path)
+
+    def _place(self, path: str) -> _Place:
+        place = self._root
+        for part in path.split("/")[1:]:
+            if part.startswith("{"):
+                place.any = place.any or _Place()
+                place = place.any
+            else:
+                place = place.named.setdefault(part, _Place())
+        return place
 
 
-def _rule(path: str) -> str:
-    return path.replace("{", "<").replace("}", ">")
+def _parameters(route: Route) -> list[tuple[str, int]]:
+    """The names of the path's parameters, with the numbers of their parts."""
+    parts = route.path.split("/")[1:]
+    return [(part[1:-1], index) for index, part in enumerate(parts) if part.startswith("{")]
