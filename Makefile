@@ -2,10 +2,10 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format manifest openapi catalogues lock clean
+.PHONY: help setup dev test test-google lint format manifest catalogues protocol bench profile-imports lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is pinned, into .venv and node_modules
 	@PYTHON="$(PYTHON)" tools/setup.sh
@@ -28,9 +28,9 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@$(BIN)/mypy
 	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools manifest --check
-	@$(BIN)/python -m tools openapi --check
 	@$(BIN)/firesuite rules lint
 	@$(BIN)/python -m tools catalogues --check
+	@$(BIN)/python -m tools protocol --check
 
 format: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format --quiet .
@@ -42,8 +42,15 @@ manifest: setup ## write functions/functions.yaml from functions/main.py
 catalogues: setup ## bring the translations of push messages up to date with the source, and compile them
 	@$(BIN)/python -m tools catalogues
 
-openapi: setup ## write docs/openapi.json, the contract with apps, from the route table
-	@$(BIN)/python -m tools openapi
+protocol: setup ## take Firestore's messages anew from google-cloud-firestore, after an update of it
+	@$(BIN)/python -m tools protocol
+
+bench: setup ## measure Wattle beside an Express and a Flask implementation: half an hour, on a quiet machine
+	@npm ci --prefix bench/reference/express --no-progress --loglevel=error >/dev/null
+	@$(BIN)/python -m bench $(SECTIONS)
+
+profile-imports: setup ## where the start of the API goes
+	@$(BIN)/python bench/imports.py
 
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header --annotation-style=line \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe
