@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format manifest catalogues protocol bench profile-imports lock clean
+.PHONY: help setup dev test test-google lint format manifest openapi catalogues protocol bench profile-imports lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@$(BIN)/mypy
 	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools manifest --check
+	@$(BIN)/python -m tools openapi --check
 	@$(BIN)/firesuite rules lint
 	@$(BIN)/python -m tools catalogues --check
 	@$(BIN)/python -m tools protocol --check
@@ -41,6 +42,9 @@ manifest: setup ## write functions/functions.yaml from functions/main.py
 
 catalogues: setup ## bring the translations of push messages up to date with the source, and compile them
 	@$(BIN)/python -m tools catalogues
+
+openapi: setup ## write docs/openapi.json, the contract with apps, from the route table
+	@$(BIN)/python -m tools openapi
 
 protocol: setup ## take Firestore's messages anew from google-cloud-firestore, after an update of it
 	@$(BIN)/python -m tools protocol
