@@ -295,6 +295,8 @@ class Application(GunicornApplication):
             # Requests in work when the code is reloaded end in the old worker, within the longest timeout.
             "graceful_timeout": settings.graceful_seconds,
             "timeout": 0,
+            # A client keeps its connection for longer than gunicorn would (2 s), and a request must not meet its end.
+            "keepalive": 75,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 - as gunicorn's docs advise
             "control_socket_disable": True,
         }

@@ -65,7 +65,10 @@ class Run:
             return "gone"
         if roll < 0.25:
             error = self.dice.choice(("UNAVAILABLE", "QUOTA_EXCEEDED", "INTERNAL"))
-            self.world.script(target, error=error, times=self.dice.randint(1, 6), retryAfter=self.dice.choice((0, 30)))
+            times, retry_after = self.dice.randint(1, 6), self.dice.choice((0, 30))
+            self.world.script(target, error=error, times=times, retryAfter=retry_after)
+            # A pause moves the clock that all processes share, and with it the end of the leases of those that wait.
+            self.faults += times
         elif roll < 0.3:
             self.faults += 1
             self.world.script(target, acceptThenError=True, error="UNAVAILABLE", times=1, retryAfter=0)
