@@ -11,15 +11,16 @@ a ledger that says what became of each delivery, and no phone forgotten but thos
 import itertools
 import os
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 import requests
 from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
 
 from wattle.adapters.firestore import Create, Increment, Query, Update
+from wattle.errors import Unavailable
 from wattle.push.orders import order_message
 
 CHUNKS = 10
@@ -243,10 +244,6 @@ def nothing_written_down(world, monkeypatch):
     monkeypatch.setattr(world.services.push._ledger, "settle", lambda *_, **__: None)
 
 
-def no_lease(world, monkeypatch):
-    monkeypatch.setattr("wattle.push.ledger._end", lambda _now, _deadline: datetime(2000, 1, 1, tzinfo=UTC))
-
-
 def counted_apart(world, monkeypatch):
     """The unread ones are counted in a commit of its own, after the message's."""
     inbox = world.services.inbox
@@ -267,9 +264,35 @@ def counted_apart(world, monkeypatch):
     monkeypatch.setattr(world.services.push._ledger, "open", opened)
 
 
-@pytest.mark.parametrize("mistake", [new_tag_each_time, nothing_written_down, no_lease, counted_apart])
+@pytest.mark.parametrize("mistake", [new_tag_each_time, nothing_written_down, counted_apart])
 def test_a_mistake_is_noticed(world, monkeypatch, mistake):
     """What the runs are worth: each of these ways to be wrong fails one of the first of them."""
     mistake(world, monkeypatch)
     with pytest.raises(AssertionError):
         play_all(world, range(100_000, 100_060))
+
+
+def test_who_comes_while_another_sends_does_not_send(world):
+    """The lease: the runs above meet this by chance only."""
+    uid = world.person()
+    target = world.phone(uid, "d0", platform="android")
+    after = {"userId": uid, "number": "W-1", "version": 2, "status": "confirmed"}
+    _, message = order_message("o-lease", after | {"status": "pending", "version": 1}, after)
+    sending, go_on = threading.Event(), threading.Event()
+
+    def held_up():
+        sending.set()
+        go_on.wait(20)
+
+    world.fcm_faults.plan = held_up
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(world.services.push.tell, uid, message, world.soon())
+            assert sending.wait(20)
+            with pytest.raises(Unavailable):
+                world.services.push.tell(uid, message, world.soon())
+            go_on.set()
+            first.result(20)
+    finally:
+        world.fcm_faults.plan = lambda: None
+    assert world.screen(target)["received"] == 1
