@@ -27,6 +27,7 @@ def push_channel(backend):
 def world(backend, push_project, push_channel):
     """The push services of one process, over the real Firestore and the real sink, with faults between."""
     name = next(s.project for s in backend.suite.control.sessions() if s.name == push_project._session)
+    push_project.reset()
     world = World(backend, name, push_channel)
     yield world
     world.close()

@@ -18,6 +18,7 @@ from dataclasses import replace
 import pytest
 import requests
 from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
+from tests.unit.push.world import order_event
 
 from wattle.adapters.firestore import Create, Increment, Query, Update
 from wattle.errors import Unavailable
@@ -53,7 +54,7 @@ class Run:
             target = world.phone(self.uid, f"d{number}", platform=platform, legacy=dice.random() < 0.2)
             self.phones[f"d{number}"] = (target, platform, self.condition(target))
         versions = dice.choice(((2,), (2,), (2, 3)))
-        self.events = {f"o{seed}-{v}": self.event(v) for v in versions}
+        self.events = {f"o{seed}-{v}": order_event(self.uid, v) for v in versions}
 
     def condition(self, target):
         """What is the matter with a phone: nothing mostly."""
@@ -74,11 +75,6 @@ class Run:
             self.faults += 1
             self.world.script(target, acceptThenError=True, error="UNAVAILABLE", times=1, retryAfter=0)
         return "live"
-
-    def event(self, version):
-        statuses = {1: "pending", 2: "confirmed", 3: "shipped"}
-        after = {"userId": self.uid, "number": "W-1", "version": version, "status": statuses[version]}
-        return after | {"status": statuses[version - 1]}, after
 
     def play(self):
         deliveries = list(self.events) * self.dice.choice((1, 1, 2, 3))

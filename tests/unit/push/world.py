@@ -22,6 +22,13 @@ from wattle.users.preferences import NotificationPreferences
 _numbers = itertools.count(1)
 
 
+def order_event(uid, version):
+    """What an order's write says: its fields before and after it."""
+    statuses = {1: "pending", 2: "confirmed", 3: "shipped"}
+    after = {"userId": uid, "number": "W-1", "version": version, "status": statuses[version]}
+    return after | {"status": statuses[version - 1]}, after
+
+
 class Clock:
     """Stands still until it is moved."""
 
@@ -183,6 +190,10 @@ class World:
         }
         self.firestore.commit([Update(f"users/{uid}", stored, upsert=True)], self.soon())
         return uid
+
+    def change(self, uid, **fields):
+        """Change a profile."""
+        self.firestore.commit([Update(f"users/{uid}", fields)], self.soon())
 
     def context(self, uid):
         return Context("request-1", self.soon(), Caller(uid=uid, role=None, auth_time=0))

@@ -1,0 +1,297 @@
+"""Chunks of broadcasts: each person sees it once although tasks come twice, at once, and die half-way."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
+
+from wattle.adapters.firestore import FirestoreError
+from wattle.broadcasts.schemas import BroadcastState, NewBroadcast
+from wattle.context import Role
+from wattle.errors import Unavailable, WattleError
+
+TEXTS = {"en": {"title": "Cake", "body": "Today only."}}
+
+
+def order(world, people=(), **changes):
+    """An administrator orders a broadcast; its id."""
+    body = {"audience": {"users": list(people)}, "kind": "account", "texts": TEXTS} | changes
+    ctx = world.context("admin")
+    ctx = replace(ctx, caller=replace(ctx.user, role=Role.ADMIN))
+    return world.services.broadcasts.create(ctx, NewBroadcast.model_validate(body)).broadcast.id
+
+
+def run_tasks(world, broadcast):
+    """What the trigger and the queue do; the tasks that failed."""
+    world.tasks.clear()
+    world.services.broadcast_delivery.fan_out(broadcast, world.soon())
+    return [task for task in world.tasks if not attempt(world, task)]
+
+
+def attempt(world, task):
+    _, data = task
+    try:
+        world.services.broadcast_delivery.send_chunk(data["broadcastId"], data["chunk"], world.soon())
+    except (WattleError, FirestoreError, Died):
+        world.bury()
+        return False
+    return True
+
+
+def state(world, broadcast):
+    return world.document(f"broadcasts/{broadcast}")["state"]
+
+
+def deliveries(world, broadcast):
+    return world.services.broadcasts.statistics(broadcast, world.soon()).deliveries
+
+
+@pytest.fixture
+def crowd(world):
+    """250 people with a phone each: three chunks."""
+    people = [world.person() for _ in range(250)]
+    with ThreadPoolExecutor(4) as pool:
+        targets = list(pool.map(world.phone, people))
+    return people, targets
+
+
+def received(world, targets):
+    with ThreadPoolExecutor(4) as pool:
+        return sum(pool.map(lambda target: world.screen(target)["received"], targets))
+
+
+class TestChunks:
+    def test_a_hundred_people_each(self, world, crowd):
+        people, targets = crowd
+        broadcast = order(world, people)
+        assert run_tasks(world, broadcast) == []
+        assert [data["chunk"] for _, data in world.tasks] == ["0000", "0001", "0002"]
+        assert state(world, broadcast) == BroadcastState.SENT
+        assert deliveries(world, broadcast) == {"sent": 250}
+        assert received(world, targets) == 250
+        assert run_tasks(world, broadcast) == []
+        assert world.tasks == []
+
+    def test_a_task_that_comes_again_sends_nothing(self, world):
+        target = world.phone(uid := world.person())
+        broadcast = order(world, [uid])
+        for _ in range(3):
+            world.services.broadcast_delivery.send_chunk(broadcast, "0000", world.soon())
+        assert world.screen(target)["received"] == 1
+
+    def test_two_at_once_send_once(self, world):
+        target = world.phone(uid := world.person())
+        broadcast = order(world, [uid])
+        task = ("sendBroadcastChunk", {"broadcastId": broadcast, "chunk": "0000"})
+        with ThreadPoolExecutor(4) as pool:
+            assert any(pool.map(lambda _: attempt(world, task), range(4)))
+        assert world.screen(target)["received"] == 1
+
+    def test_what_fcm_asks_to_wait_for_is_resumed(self, world):
+        uid = world.person()
+        busy, free = world.phone(uid, "busy"), world.phone(uid, "free")
+        world.script(busy, error="QUOTA_EXCEEDED", times=1, retryAfter=3600)
+        broadcast = order(world, [uid])
+        assert len(run_tasks(world, broadcast)) == 1
+        assert state(world, broadcast) == BroadcastState.SENDING
+        assert deliveries(world, broadcast) == {"queued": 1, "sent": 1}
+        assert run_tasks(world, broadcast) == []
+        assert state(world, broadcast) == BroadcastState.SENT
+        assert [world.screen(target)["received"] for target in (busy, free)] == [1, 1]
+
+    def test_a_message_that_fcm_refuses_ends_it(self, world):
+        people = [world.person() for _ in range(3)]
+        targets = [world.phone(uid) for uid in people]
+        broadcast = order(world, people)
+        world.faults({"error": "INVALID_ARGUMENT", "times": 3})
+        assert run_tasks(world, broadcast) == []
+        found = world.document(f"broadcasts/{broadcast}")
+        assert (found["state"], found["failure"]) == (BroadcastState.FAILED, "INVALID_ARGUMENT")
+        assert deliveries(world, broadcast) == {"failed": 3}
+        assert received(world, targets) == 0
+        assert len(world.devices(people[0])) == 1
+
+
+class TestCancel:
+    def test_between_two_hundreds(self, world, monkeypatch):
+        """120 phones of six people in one chunk: cancelled after the first hundred messages."""
+        people = [world.person() for _ in range(6)]
+        targets = [world.phone(uid, f"d{n}") for uid in people for n in range(20)]
+        broadcast = order(world, people)
+        ask = world.services.broadcast_delivery._is_sending
+        asked = []
+
+        def cancelled_at_the_second_time(*given):
+            asked.append(given)
+            if len(asked) == 2:
+                world.services.broadcasts.cancel(world.context("admin"), broadcast)
+            return ask(*given)
+
+        monkeypatch.setattr(world.services.broadcast_delivery, "_is_sending", cancelled_at_the_second_time)
+        run_tasks(world, broadcast)
+        assert received(world, targets) == 100
+        assert deliveries(world, broadcast) == {"sent": 100, "withheld": 20}
+        assert state(world, broadcast) == BroadcastState.CANCELLED
+
+    def test_what_waits_for_the_end_of_quiet_hours(self, world):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        target = world.phone(uid)
+        broadcast = order(world, [uid], kind="orders")
+        run_tasks(world, broadcast)
+        assert deliveries(world, broadcast) == {"deferred": 1}
+        world.services.broadcasts.cancel(world.context("admin"), order(world, [uid]))
+        with pytest.raises(WattleError):
+            world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        world.clock.advance(6 * 3600)
+        delivery = world.services.broadcast_delivery
+        world.services.push.release_due(world.soon(), cancelled=lambda id_: delivery.is_cancelled(id_, world.soon()))
+        assert deliveries(world, broadcast) == {"sent": 1}
+        assert world.screen(target)["received"] == 1
+
+    def test_a_broadcast_that_was_cancelled_while_people_slept(self, world):
+        asleep, awake = world.person(quiet_hours={"start": "12:00", "end": "18:00"}), world.person()
+        target = world.phone(asleep)
+        world.phone(awake)
+        busy = world.phone(awake, "busy")
+        world.script(busy, error="UNAVAILABLE", retryAfter=3600)
+        broadcast = order(world, [asleep, awake], kind="orders")
+        run_tasks(world, broadcast)
+        world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        world.clock.advance(6 * 3600)
+        delivery = world.services.broadcast_delivery
+        world.services.push.release_due(world.soon(), cancelled=lambda id_: delivery.is_cancelled(id_, world.soon()))
+        assert world.ledger(asleep, broadcast) == {"phone": ("withheld", "CANCELLED")}
+        assert world.screen(target)["received"] == 0
+
+
+class TestSweep:
+    def sweep(self, world):
+        world.tasks.clear()
+        world.services.broadcast_delivery.sweep(world.soon())
+
+    def test_one_that_is_due_begins_once(self, world):
+        uid = world.person()
+        broadcast = order(world, [uid], scheduledAt=world.clock() + timedelta(minutes=5))
+        self.sweep(world)
+        assert state(world, broadcast) == BroadcastState.SCHEDULED
+        world.clock.advance(300)
+        self.sweep(world)
+        assert state(world, broadcast) == BroadcastState.SENDING
+        assert world.tasks == [], "the trigger on the broadcast enqueues them"
+
+    def test_one_that_stands_still_is_taken_up(self, world):
+        uid = world.person()
+        broadcast = order(world, [uid])
+        world.clock.advance(14 * 60)
+        self.sweep(world)
+        assert world.tasks == []
+        world.clock.advance(2 * 60)
+        self.sweep(world)
+        assert world.tasks == [("sendBroadcastChunk", {"broadcastId": broadcast, "chunk": "0000"})]
+        self.sweep(world)
+        assert world.tasks == [], "not again right away"
+
+    def test_one_that_never_gets_anywhere_is_given_up(self, world):
+        broadcast = order(world, [world.person()])
+        world.clock.advance(25 * 3600)
+        self.sweep(world)
+        found = world.document(f"broadcasts/{broadcast}")
+        assert (found["state"], found["failure"]) == (BroadcastState.FAILED, "EXPIRED")
+        assert world.tasks == []
+
+
+class TestTopics:
+    def test_tasks_at_once_and_again_send_one_message(self, world):
+        broadcast = order(world, audience={"topic": "service-status"})
+        task = ("sendBroadcastChunk", {"broadcastId": broadcast, "chunk": "0000"})
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda _: attempt(world, task), range(3)))
+        assert attempt(world, task)
+        assert [message["topic"] for message in world.messages()] == ["service-status"]
+        assert state(world, broadcast) == BroadcastState.SENT
+
+    def test_fcm_is_away(self, world):
+        broadcast = order(world, audience={"topic": "service-status"})
+        world.faults({"error": "QUOTA_EXCEEDED", "retryAfter": 3600})
+        with pytest.raises(Unavailable):
+            world.services.broadcast_delivery.send_chunk(broadcast, "0000", world.soon())
+        assert run_tasks(world, broadcast) == []
+        assert state(world, broadcast) == BroadcastState.SENT
+
+
+class Crowd:
+    """Some people with some phones, of which some are gone or busy."""
+
+    def __init__(self, world, dice) -> None:
+        self.world = world
+        self.dice = dice
+        self.people = [world.person() for _ in range(dice.randint(1, 12))]
+        self.phones = {}
+        for uid in self.people:
+            for n in range(dice.randint(0, 3)):
+                target = world.phone(uid, f"d{n}")
+                roll = dice.random()
+                if roll < 0.1:
+                    world.script(target, error="UNREGISTERED")
+                elif roll < 0.2:
+                    times, retry_after = dice.randint(1, 7), dice.choice((0, 90))
+                    world.script(target, error="UNAVAILABLE", times=times, retryAfter=retry_after)
+                self.phones[target] = (uid, f"d{n}", roll >= 0.1)
+
+    def injure(self):
+        """A call to Firestore fails, or is the last of its process; or a process dies after a message went out."""
+        dice = self.dice
+        where, after, dies = dice.randint(1, 16), dice.random() < 0.5, dice.random() < 0.6
+        status = dice.choice(LOST if after else RETRIABLE)
+
+        def plan(method, number):
+            if number != where or method == "Rollback":
+                return None
+            return Failure(None if dies else status, after=after and (dies or method == "Commit"))
+
+        self.world.channel.follow(plan)
+        if dice.random() < 0.4:
+            countdown = iter([None] * dice.randint(0, 3) + [("after", Died())])
+            self.world.fcm_faults.plan = lambda: next(countdown, None)
+
+    def heal(self):
+        self.world.channel.follow(nothing)
+        self.world.fcm_faults.plan = lambda: None
+
+    def check(self, broadcast, faults):
+        world = self.world
+        for uid in self.people:
+            assert set(world.inbox(uid)) == {broadcast}
+            assert world.unread(uid) == 1
+        for target, (uid, device_id, live) in self.phones.items():
+            screen = world.screen(target)
+            assert len(screen["notifications"]) == live
+            assert screen["received"] <= 1 + faults
+            assert faults or screen["received"] == live
+            assert (device_id in world.devices(uid)) == live
+            assert world.ledger(uid, broadcast)[device_id][0] == ("sent" if live else "pruned")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_each_person_sees_it_once_whatever_happens(world, seed):
+    dice = random.Random(seed)
+    crowd = Crowd(world, dice)
+    broadcast = order(world, crowd.people)
+    faults = 0
+    for attempts in range(30):
+        world.tasks.clear()
+        world.services.broadcast_delivery.fan_out(broadcast, world.soon())
+        if not world.tasks:
+            break
+        if attempts < 6 and dice.random() < 0.8:
+            faults += 1
+            crowd.injure()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda task: attempt(world, task), world.tasks * dice.choice((1, 1, 2))))
+        crowd.heal()
+        world.clock.advance(dice.choice((1, 70, 300)))
+    assert state(world, broadcast) == BroadcastState.SENT
+    crowd.check(broadcast, faults)

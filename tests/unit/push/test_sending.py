@@ -1,0 +1,258 @@
+"""What becomes of a message by what FCM answers and by what the person wants: also what must not be sent."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from tests.unit.push.world import order_event
+
+from wattle.errors import Unavailable
+from wattle.push.orders import order_message
+from wattle.push.sender import is_message_refused
+
+
+def tell(world, uid, order="o1", version=2):
+    """The person's order is confirmed; the id of the message."""
+    _, message = order_message(f"{order}-{uid}", *order_event(uid, version))
+    world.services.push.tell(uid, message, world.soon())
+    return message.id
+
+
+@pytest.fixture
+def alarms(caplog):
+    caplog.set_level(logging.WARNING, "wattle.push")
+    logging.getLogger("wattle").propagate = True
+    return lambda: [record.fields["alarm"] for record in caplog.records if "alarm" in getattr(record, "fields", {})]
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("script", "delivery", "kept"),
+        [
+            ({"error": "UNREGISTERED"}, ("pruned", "UNREGISTERED"), False),
+            ({"error": "INVALID_ARGUMENT"}, ("pruned", "INVALID_ARGUMENT"), False),
+            ({"error": "SENDER_ID_MISMATCH"}, ("failed", "SENDER_ID_MISMATCH"), True),
+            ({"error": "THIRD_PARTY_AUTH_ERROR"}, ("failed", "THIRD_PARTY_AUTH_ERROR"), True),
+        ],
+    )
+    def test_what_is_final(self, world, script, delivery, kept):
+        uid = world.person()
+        sick, well = world.phone(uid, "sick"), world.phone(uid, "well")
+        world.script(sick, **script)
+        message = tell(world, uid)
+        assert world.ledger(uid, message) == {"sick": delivery, "well": ("sent", None)}
+        assert world.devices(uid) == ({"sick", "well"} if kept else {"well"})
+        assert world.screen(sick)["received"] == 0
+        assert world.screen(well)["received"] == 1
+        assert world.paused == []
+
+    @pytest.mark.parametrize("error", ["UNAVAILABLE", "QUOTA_EXCEEDED", "INTERNAL"])
+    def test_what_is_for_now_is_tried_again_after_retry_after(self, world, error):
+        uid = world.person()
+        target = world.phone(uid)
+        world.script(target, error=error, times=2, retryAfter=7)
+        message = tell(world, uid)
+        assert world.ledger(uid, message) == {"phone": ("sent", None)}
+        assert world.screen(target)["received"] == 1
+        assert len(world.paused) == 2
+        assert all(7 <= pause <= 7 + 2**n for n, pause in enumerate(world.paused)), world.paused
+
+    def test_the_quota_is_the_projects_and_only_what_failed_is_sent_again(self, world):
+        uid = world.person()
+        targets = [world.phone(uid, f"d{n}") for n in range(5)]
+        world.script(targets[1], error="QUOTA_EXCEEDED", times=1, retryAfter=3)
+        world.script(targets[3], error="UNAVAILABLE", times=1, retryAfter=9)
+        tell(world, uid)
+        assert [world.screen(target)["received"] for target in targets] == [1] * 5
+        (pause,) = world.paused
+        assert 9 <= pause <= 10
+
+    @pytest.mark.parametrize("retry_after", [60, 3600])
+    def test_a_pause_that_is_too_long_is_left_to_the_event(self, world, retry_after):
+        uid = world.person()
+        busy, free = world.phone(uid, "busy"), world.phone(uid, "free")
+        world.script(busy, error="QUOTA_EXCEEDED", times=1, retryAfter=retry_after)
+        with pytest.raises(Unavailable):
+            tell(world, uid)
+        assert world.paused == []
+        assert world.screen(free)["received"] == 1
+        message = tell(world, uid)
+        assert world.ledger(uid, message) == {"busy": ("sent", None), "free": ("sent", None)}
+        assert world.screen(free)["received"] == 1, "who got it is not sent to again"
+        assert world.screen(busy)["received"] == 1
+        assert len(world.inbox(uid)) == 1
+
+    def test_a_message_that_fcm_refuses_stops_everything_and_alarms(self, world, alarms):
+        uid = world.person()
+        for n in range(3):
+            world.phone(uid, f"d{n}")
+        world.faults({"error": "INVALID_ARGUMENT"}, {"error": "INVALID_ARGUMENT"}, {"error": "UNAVAILABLE"})
+        message = tell(world, uid)
+        assert set(world.ledger(uid, message).values()) == {("failed", "INVALID_ARGUMENT")}
+        assert world.devices(uid) == {"d0", "d1", "d2"}, "the devices have done nothing wrong"
+        assert world.paused == []
+        assert "push.INVALID_ARGUMENT" in alarms()
+
+    def test_bad_credentials_at_apple_alarm_and_the_others_get_it(self, world, alarms):
+        uid = world.person()
+        apple, android = world.phone(uid, "apple", platform="ios"), world.phone(uid, "android")
+        world.script(apple, error="THIRD_PARTY_AUTH_ERROR")
+        tell(world, uid)
+        assert world.screen(android)["received"] == 1
+        assert alarms() == ["push.THIRD_PARTY_AUTH_ERROR"]
+
+    def test_an_answer_that_comes_too_late(self, world):
+        """FCM accepts the message and answers after we gave up: it is sent again, and seen once."""
+        uid = world.person()
+        target = world.phone(uid)
+        world.script(target, error="UNAVAILABLE", times=1, acceptThenError=True, retryAfter=0)
+        tell(world, uid)
+        screen = world.screen(target)
+        assert screen["received"] == 2
+        assert [(shown["title"], shown["replaced"]) for shown in screen["notifications"]] == [("Order confirmed", 1)]
+
+
+class TestWishes:
+    @pytest.mark.parametrize(
+        ("preferences", "delivery"),
+        [
+            ({"muted": True}, ("withheld", "MUTED")),
+            ({"orders": False}, ("withheld", "KIND_OFF")),
+            ({"quiet_hours": {"start": "12:00", "end": "18:00"}}, ("deferred", None)),
+            ({"quiet_hours": {"start": "18:00", "end": "12:00"}}, ("sent", None)),
+        ],
+    )
+    def test_the_inbox_gets_it_and_the_phone_only_if_wanted(self, world, preferences, delivery):
+        uid = world.person(**preferences)
+        target = world.phone(uid)
+        message = tell(world, uid)
+        assert set(world.inbox(uid)) == {message}
+        assert world.unread(uid) == 1
+        assert world.ledger(uid, message) == {"phone": delivery}
+        assert world.screen(target)["received"] == (1 if delivery[0] == "sent" else 0)
+
+    def test_who_has_no_device_has_an_inbox(self, world):
+        uid = world.person()
+        message = tell(world, uid)
+        assert set(world.inbox(uid)) == {message}
+        assert world.messages() == []
+
+    def test_who_left_gets_nothing(self, world):
+        uid = world.person()
+        target = world.phone(uid)
+        world.change(uid, deletedAt=world.clock())
+        tell(world, uid)
+        assert world.inbox(uid) == {}
+        assert world.screen(target)["received"] == 0
+
+    def test_each_phone_speaks_its_language_and_counts_the_unread(self, world):
+        uid = world.person()
+        locales = {"en": "en-GB", "de": "de-CH", "zh": "zh-Hans-CN", "unknown": "is-IS"}
+        targets = {name: world.phone(uid, name, locale=locale) for name, locale in locales.items()}
+        tell(world, uid, "first")
+        tell(world, uid, "second")
+        titles = {}
+        for name, target in targets.items():
+            shown = world.screen(target)["notifications"]
+            titles[name] = shown[-1]["title"]
+            assert [notification["badge"] for notification in shown] == [1, 2]
+        assert titles == {
+            "en": "Order confirmed",
+            "de": "Bestellung bestätigt",
+            "zh": "订单已确认",
+            "unknown": "Order confirmed",
+        }
+
+
+class TestDeferred:
+    """A message that waits for the end of the quiet hours, and what happens meanwhile."""
+
+    @pytest.fixture
+    def waiting(self, world):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        target = world.phone(uid)
+        return uid, target, tell(world, uid)
+
+    def sweep(self, world, **options):
+        return world.services.push.release_due(world.soon(), cancelled=options.get("cancelled", lambda _id: False))
+
+    def test_not_a_minute_early(self, world, waiting):
+        _, target, _ = waiting
+        world.clock.advance(5 * 3600 - 1)
+        assert self.sweep(world) == 0
+        assert world.screen(target)["received"] == 0
+        world.clock.advance(1)
+        assert self.sweep(world) == 1
+        assert self.sweep(world) == 0
+        assert world.screen(target)["received"] == 1
+
+    def test_its_event_comes_again_after_the_quiet_hours(self, world, waiting):
+        uid, target, _ = waiting
+        world.clock.advance(6 * 3600)
+        tell(world, uid)
+        assert world.screen(target)["received"] == 0, "the sweep sends it, nobody else"
+        self.sweep(world)
+        assert world.screen(target)["received"] == 1
+
+    def test_what_was_read_meanwhile_is_not_pushed(self, world, waiting):
+        uid, target, message = waiting
+        world.services.inbox.mark_read(world.context(uid), message)
+        world.clock.advance(6 * 3600)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("withheld", "READ")}
+        assert world.screen(target)["received"] == 0
+
+    def test_who_muted_meanwhile_is_left_in_peace(self, world, waiting):
+        uid, target, message = waiting
+        world.change(uid, **{"notificationPreferences.muted": True})
+        world.clock.advance(6 * 3600)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("withheld", "MUTED")}
+        assert world.screen(target)["received"] == 0
+
+    def test_quiet_hours_that_were_made_longer(self, world, waiting):
+        uid, target, message = waiting
+        world.change(uid, **{"notificationPreferences.quietHours": {"start": "12:00", "end": "20:00"}})
+        world.clock.advance(5 * 3600)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("deferred", None)}
+        world.clock.advance(2 * 3600)
+        self.sweep(world)
+        assert world.screen(target)["received"] == 1
+
+    def test_a_device_that_went_meanwhile(self, world, waiting):
+        uid, target, message = waiting
+        world.services.devices.remove(uid, "phone", world.soon())
+        world.clock.advance(6 * 3600)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("pruned", "DEVICE_REMOVED")}
+        assert world.screen(target)["received"] == 0
+
+    def test_fcm_is_away_when_they_end(self, world, waiting):
+        uid, target, message = waiting
+        world.script(target, error="UNAVAILABLE", times=5, retryAfter=0)
+        world.clock.advance(6 * 3600)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("queued", None)}
+        world.clock.advance(300)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("sent", None)}
+        assert world.screen(target)["received"] == 1
+
+    def test_many_end_at_the_same_time(self, world):
+        people = [world.person(quiet_hours={"start": "12:00", "end": "18:00"}) for _ in range(120)]
+        targets = [world.phone(uid) for uid in people]
+        for uid in people:
+            tell(world, uid)
+        world.clock.advance(6 * 3600)
+        assert self.sweep(world) == 120
+        assert {world.screen(target)["received"] for target in targets} == {1}
+
+
+def test_what_the_message_itself_is_refused_for_is_told_apart_from_other_failures():
+    from wattle.push.sender import Outcome
+
+    refused = Outcome("failed", "INVALID_ARGUMENT")
+    assert is_message_refused(refused)
+    assert not is_message_refused(replace(refused, state="pruned"))
+    assert not is_message_refused(replace(refused, code="SENDER_ID_MISMATCH"))
