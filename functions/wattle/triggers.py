@@ -57,7 +57,7 @@ def broadcast_written(services: Services, event: "Event[Change[Any]]") -> None:
 
 
 def _wishes(user: dict[str, Any] | None) -> Any:
-    return user and (user["notificationPreferences"], user["deletedAt"])
+    return user and (user.get("notificationPreferences"), user.get("deletedAt"))
 
 
 def _data(snapshot: Any) -> dict[str, Any] | None:

@@ -24,6 +24,10 @@ RARE = {
     ("products", "updatedAt"): "written by administrators, not by what is sold",
     ("auditLog", "at"): "written by administrators",
     ("revocations", "at"): "people sign out everywhere once a year",
+    **dict.fromkeys(
+        (("broadcasts", "createdAt"), ("broadcasts", "scheduledAt"), ("broadcasts", "updatedAt")),
+        "ordered by administrators, and sent five chunks a second",
+    ),
     ("deferrals", "dueAt"): "only messages in somebody's quiet hours, and spread over the ends of those",
 }
 
@@ -49,6 +53,14 @@ def written(backend, admin):
     hours = {"start": in_hours(-2), "end": in_hours(2)}
     assert person.patch("/v1/users/me/notification-preferences", {"quietHours": hours}).status_code == 200
     one.services.push.tell(person.uid, message("later"), Deadline.after(10))
+    texts = {"en": {"title": "Tea", "body": "Fresh tea"}}
+    news = {
+        "audience": {"users": [person.uid]},
+        "kind": "account",
+        "texts": texts,
+        "scheduledAt": "2100-01-01T00:00:00Z",
+    }
+    assert shop.post("/v1/admin/push", news).status_code == 202
     assert person.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
     found = {}
     for write in one.firestore_channel.writes:

@@ -119,7 +119,7 @@ class BroadcastDelivery:
                 raise Unavailable("Another task at the same chunk")
             end = now + timedelta(seconds=deadline.remaining()) + _LEASE_MARGIN
             self._broadcasts.update_chunk_in(transaction, broadcast_id, chunk, {"holder": holder, "leasedUntil": end})
-            return broadcast, found.data.get("userIds", [])
+            return broadcast, found.data["userIds"]
 
         return self._firestore.transaction(work, deadline)
 
@@ -141,7 +141,8 @@ class BroadcastDelivery:
                         update["failure"] = outcome.code
                 elif done == broadcast.data["chunks"]:
                     update["state"] = BroadcastState.SENT.value
-            self._broadcasts.update_chunk_in(transaction, broadcast_id, chunk, {"done": True})
+            # Whom it went to is in their own ledgers: who leaves is not to be found here for ever.
+            self._broadcasts.update_chunk_in(transaction, broadcast_id, chunk, {"done": True, "userIds": []})
             self._broadcasts.update_in(transaction, broadcast_id, update)
 
         self._firestore.transaction(work, deadline)

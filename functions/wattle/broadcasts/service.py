@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from wattle.adapters.fcm import FcmCode, TooLarge
@@ -39,6 +39,8 @@ from wattle.users.preferences import DoNotPush, Kind, PushLater
 
 CHUNK: Final = 100
 """People whose messages one task sends: a minute's work at most, and what a failure makes do again."""
+# The chunks: they name people. A cancelled broadcast's would name them for ever.
+_KEPT: Final = timedelta(days=90)
 _PREVIEWED_MOST: Final = 10_000
 _DELIVERY_STATES: Final = ("queued", "sent", "failed", "pruned", "deferred", "withheld")
 _CODES: Final = (*(code.value for code in FcmCode), "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ", "CANCELLED")
@@ -81,7 +83,8 @@ class BroadcastService:
         self._check(wanted)
         broadcast_id = document_id()
         users = _once_each(wanted)
-        chunks = [{"userIds": users[start : start + CHUNK]} for start in range(0, len(users), CHUNK)] or [{}]
+        # To topics it is one message, and so one chunk.
+        chunks = [users[start : start + CHUNK] for start in range(0, max(1, len(users)), CHUNK)]
 
         def work(transaction: Transaction) -> Ordered:
             before = self._idempotency.recall(transaction, ctx.idempotent)
@@ -94,7 +97,8 @@ class BroadcastService:
             now = self._clock()
             data = _data(wanted, len(users), len(chunks), ctx.user.uid, now)
             broadcast = Broadcast.stored(data, id=broadcast_id)
-            waiting = [{**chunk, "done": False, "holder": None, "leasedUntil": now} for chunk in chunks]
+            fresh = {"done": False, "holder": None, "leasedUntil": now, "expiresAt": now + _KEPT}
+            waiting = [{"userIds": chunk, **fresh} for chunk in chunks]
             self._broadcasts.create_in(transaction, broadcast_id, data, waiting)
             self._audit.record(
                 transaction,

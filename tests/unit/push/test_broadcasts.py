@@ -71,6 +71,7 @@ class TestChunks:
         assert [data["chunk"] for _, data in world.tasks] == ["0000", "0001", "0002"]
         assert state(world, broadcast) == BroadcastState.SENT
         assert deliveries(world, broadcast) == {"sent": 250}
+        assert world.document(f"broadcasts/{broadcast}/chunks/0000")["userIds"] == [], "nobody is named any longer"
         assert received(world, targets) == 250
         assert run_tasks(world, broadcast) == []
         assert world.tasks == []

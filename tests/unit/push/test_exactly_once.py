@@ -29,7 +29,7 @@ CHUNKS = 10
 
 
 def seeds():
-    given = os.environ.get("PUSH_SEEDS", "600")
+    given = os.environ.get("PUSH_SEEDS", "1000")
     first, _, last = given.rpartition(":")
     return range(int(first or 0), int(last))
 
