@@ -8,6 +8,7 @@ from tests.backend import Backend
 from tests.browser import open_browser
 from tests.in_process import Instance
 from tests.people import People
+from tests.samples import World
 
 from firesuite.ports import Ports
 from firesuite.project import Project
@@ -84,3 +85,9 @@ def browser(tmp_path):
     """A real browser."""
     with open_browser(tmp_path) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def world(backend, people, admin):
+    """What the good calls of `tests.samples` are about."""
+    return World(backend, people, admin)

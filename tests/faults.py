@@ -104,13 +104,15 @@ class _Call:
 
 
 class FaultyChannel:
-    """Stands in for the channel of `Firestore`. `calls` are the methods called since the last `follow`."""
+    """Stands in for the channel of `Firestore`. Since the last `follow`: `calls` are the methods called, `written` the
+    paths in the commits that were sent."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._channel = channel
         self._lock = threading.Lock()
         self._plan: Plan = nothing
         self.calls: list[str] = []
+        self.written: list[str] = []
         self.slow = 0.0
         """Seconds that each call takes longer, within its own deadline."""
 
@@ -119,12 +121,14 @@ class FaultyChannel:
         with self._lock:
             self._plan = plan
             self.calls = []
+            self.written = []
 
     def unary_unary(self, method, **options):
         inner = self._channel.unary_unary(method, **options)
 
         def call(request, *, timeout, metadata):
             failure = self._decide(method, timeout)
+            self._note(request)
             answer = inner(request, timeout=timeout, metadata=metadata)
             if failure:
                 raise failure.error()
@@ -142,6 +146,11 @@ class FaultyChannel:
                 raise failure.error()
 
         return call
+
+    def _note(self, request):
+        writes = getattr(request, "writes", ())
+        names = [write.update.name or write.delete for write in writes]
+        self.written += [name.partition("/documents/")[2] for name in names]
 
     def _decide(self, method, timeout):
         """Raises for a fault before the call; returns the one to raise after it."""

@@ -77,7 +77,9 @@ class Instance:
     `wrap` may stand in for the channel to Firestore, as `FaultyChannel` does.
     """
 
-    def __init__(self, backend, *, clock=None, app_check=None, routes=ROUTES, wrap=None, **settings) -> None:
+    def __init__(
+        self, backend, *, clock=None, app_check=None, verifier=None, routes=ROUTES, wrap=None, **settings
+    ) -> None:
         self.clock = clock or Clock()
         self.faults = Faults()
         ports = backend.suite.ports
@@ -101,7 +103,7 @@ class Instance:
             self.config,
             firestore=Firestore(backend.project_id, self.firestore_channel, credentials),
             identity=Identity(IdentityToolkit(backend.project_id, "k", auth)),
-            verifier=TokenVerifier(backend.project_id, None),
+            verifier=verifier or TokenVerifier(backend.project_id, None),
             fcm=Fcm(backend.project_id, self.config.fcm_emulator),
             app_check=app_check,
             tasks=None,
