@@ -153,8 +153,10 @@ class Run:
     def person_acts(self):
         """Reads a message, in the app or past the API; the trigger hears of it, perhaps twice."""
         self.heal()
+        if self.quiet or self.dice.random() > 0.2:
+            return
         entries = self.world.inbox(self.uid)
-        if not entries or self.dice.random() > 0.2 or self.quiet:
+        if not entries:
             return
         id_, before = self.dice.choice(sorted(entries.items()))
         if self.dice.random() < 0.5:
@@ -192,6 +194,8 @@ class Run:
         assert set(entries) == set(self.events), "one entry for each event"
         assert world.unread(self.uid) == sum(entry["readAt"] is None for entry in entries.values())
         shown = 0 if self.muted else 1
+        ledgers = [world.ledger(self.uid, id_) for id_ in self.events]
+        devices = world.devices(self.uid)
         for device_id, (target, platform, condition) in self.phones.items():
             live = condition == "live"
             screen = world.screen(target, platform)
@@ -199,11 +203,10 @@ class Run:
             assert sorted(tags) == sorted(self.events) * shown * live, f"{device_id} ({platform}) shows {tags}"
             assert screen["received"] <= len(self.events) + self.faults, "sent again without need"
             assert self.faults or screen["received"] == len(self.events) * shown * live
-            states = {world.ledger(self.uid, id_)[device_id][0] for id_ in self.events} if live else set()
+            states = {ledger[device_id][0] for ledger in ledgers} if live else set()
             assert states <= {"withheld" if self.muted else "sent"}
-            assert (device_id in world.devices(self.uid)) is (live or self.muted)
-        for id_ in self.events:
-            assert {state for state, _ in world.ledger(self.uid, id_).values()} <= {"sent", "pruned", "withheld"}
+            assert (device_id in devices) is (live or self.muted)
+        assert {state for ledger in ledgers for state, _ in ledger.values()} <= {"sent", "pruned", "withheld"}
 
 
 def play(world, seed):
