@@ -16,6 +16,7 @@ from flask import Request, Response
 
 from wattle import callables
 from wattle.config import REGION
+from wattle.failures import reported
 from wattle.http.pipeline import Pipeline
 from wattle.services import Process, Services
 
@@ -77,7 +78,7 @@ class Exports:
         decorate = firestore_fn.on_document_written(
             **_RUNTIME, document=document, timeout_sec=60, max_instances=instances
         )
-        function = self._connected(decorate(_named(name, lambda event: work(self._services(), event))))
+        function = self._connected(decorate(_named(name, self._reporting(name, work))))
         # firebase_functions 0.6.0 has no option for it.
         function.__firebase_endpoint__.eventTrigger["retry"] = True  # type: ignore[attr-defined]
         return function
@@ -98,7 +99,8 @@ class Exports:
             max_instances=1,
             retry_count=retries,
         )
-        return self._connected(decorate(_named(name, lambda _event: work(self._services()))))
+        run = self._reporting(name, lambda services, _: work(services))
+        return self._connected(decorate(_named(name, run)))
 
     def on_task(self, name: str, work: Callable[[Services, Any], None]) -> Function:
         """Runs for each task of its queue, and again when it raises. `work` gets the task's data."""
@@ -116,7 +118,18 @@ class Exports:
                 max_attempts=10, min_backoff_seconds=10, max_backoff_seconds=300, max_doublings=5
             ),
         )
-        return self._connected(decorate(_named(name, lambda request: work(self._services(), request.data))))
+        run = self._reporting(name, lambda services, request: work(services, request.data))
+        return self._connected(decorate(_named(name, run)))
+
+    def _reporting(self, name: str, work: Callable[[Services, Any], None]) -> Function:
+        """`work` of the services and what the function is called with; a failure is in the log before it leaves."""
+
+        def run(given: Any) -> None:
+            services = self._services()
+            with reported(function=name):
+                work(services, given)
+
+        return run
 
     def _is_elsewhere(self, name: str) -> bool:
         return self._target not in (None, name)

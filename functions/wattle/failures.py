@@ -1,9 +1,12 @@
 """What a caller is told of an exception, whatever it entered by; the log is told the cause."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from wattle.adapters.firestore import FirestoreContention, FirestoreUnavailable
 from wattle.errors import Contention, Internal, Unavailable, WattleError
+from wattle.kit.logging import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -22,3 +25,31 @@ def told(error: Exception) -> WattleError:
         return Unavailable("The database")
     logger.error("unexpected", exc_info=error)
     return Internal()
+
+
+class WorkFailed(Exception):
+    """Work that nobody waits for failed, and the log has been told why. Its message is the code."""
+
+
+@contextmanager
+def reported(**fields: str) -> Iterator[None]:
+    """Log what goes wrong inside the block, and leave no more of it than that something did.
+
+    For events, schedules and tasks. What they raise is logged by functions-framework and by firebase_functions, its
+    text as it is: paths of people's documents, values that an exception quotes. `fields` go into each line of the
+    block.
+
+    Raises:
+        WorkFailed.
+    """
+    present = log_fields.set(fields)
+    try:
+        yield
+    except Exception as error:
+        code = told(error).code
+        if code.status < 500:
+            # Nobody asked, so nobody is told what he did wrong.
+            logger.exception("unexpected")
+        raise WorkFailed(code.name) from None
+    finally:
+        log_fields.reset(present)

@@ -52,7 +52,8 @@ _DEBUG_PORT_SECONDS = 0.2
 _ENDPOINT = "__firebase_endpoint__"
 
 _TRIGGER = re.compile(r"/functions/projects/(?P<project>[^/]+)/triggers/(?P<key>[^/]+?)(?:-\d+)?")
-_DIRECT = re.compile(r"/(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?")
+# A path may hold any character, an encoded line break too.
+_DIRECT = re.compile(r"/(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)

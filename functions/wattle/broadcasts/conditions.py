@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 TOPICS_MOST: Final = 5
+# Five topics need no more. Each level is a level of Python's own stack, when it is read and when it is asked.
+_DEPTH_MOST: Final = 20
 _TOKEN: Final = re.compile(r"\s*(&&|\|\||[!()]|'[^']*'|in\b|topics\b)")
 
 Holds = Callable[[Container[str]], bool]
@@ -41,6 +43,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text.rstrip()
         self._at = 0
+        self._depth = 0
         self.topics: list[str] = []
 
     def expression(self) -> Holds:
@@ -56,13 +59,8 @@ class _Parser:
 
     def _term(self) -> Holds:
         part = self._next()
-        if part == "!":
-            inner = self._term()
-            return lambda topics: not inner(topics)
-        if part == "(":
-            holds = self.expression()
-            self._demand(")")
-            return holds
+        if part in ("!", "("):
+            return self._nested(part)
         if not part.startswith("'"):
             raise ValueError(f"a topic in single quotes is missing before {part!r}")
         topic = part[1:-1]
@@ -70,6 +68,19 @@ class _Parser:
         self._demand("topics")
         self.topics.append(topic)
         return lambda topics: topic in topics
+
+    def _nested(self, opening: str) -> Holds:
+        self._depth += 1
+        if self._depth > _DEPTH_MOST:
+            raise ValueError(f"it is nested deeper than {_DEPTH_MOST} levels")
+        if opening == "!":
+            inner = self._term()
+            holds: Holds = lambda topics: not inner(topics)  # noqa: E731 (one condition of two)
+        else:
+            holds = self.expression()
+            self._demand(")")
+        self._depth -= 1
+        return holds
 
     def _demand(self, wanted: str) -> None:
         found = self._next()

@@ -15,6 +15,7 @@ from wattle.adapters.firestore import Data
 from wattle.devices.service import DeviceService, PushTarget
 from wattle.devices.topics import topic_rule
 from wattle.errors import Unavailable
+from wattle.kit.logging import redacted
 from wattle.kit.retry import Deadline
 from wattle.users.service import UserService
 
@@ -94,7 +95,12 @@ class SubscriptionService:
             answer = self._fcm.set_subscribed(Target(target.value, legacy=target.legacy), topic, subscribed=subscribed)
             if answer is None:
                 continue
-            fields = {"topic": topic, "subscribed": subscribed, "code": answer.code.value, "reason": answer.message}
+            fields = {
+                "topic": topic,
+                "subscribed": subscribed,
+                "code": answer.code.value,
+                "reason": redacted(answer.message),
+            }
             logger.warning("FCM refused a topic subscription", extra={"fields": fields})
             if answer.code not in _GONE:
                 again.append(answer)

@@ -16,6 +16,8 @@ BODY_MOST: Final = 1_000_000
 """Bytes."""
 DEPTH_MOST: Final = 32
 _ERRORS_MOST: Final = 50
+# A name that is not known is the client's own, and may be as long as the body.
+_NAME_SHOWN: Final = 200
 
 B = TypeVar("B", bound=Body)
 P = TypeVar("P", bound=Parameters)
@@ -133,7 +135,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     """Such as `items[0].quantity`; `body` for the whole."""
     path = ""
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        path += f"[{part}]" if isinstance(part, int) else f".{part[:_NAME_SHOWN]}"
     return path.removeprefix(".") or "body"
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from wattle.adapters.fcm import Fcm, FcmCode, Push, Refused, Sent
+from wattle.kit.logging import redacted
 from wattle.kit.retry import Deadline, full_jitter
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def _outcome(answer: Sent | Refused) -> Outcome:
 
 
 def _report(push: Push, answer: Refused) -> None:
-    fields = {"notification": push.collapse_id, "code": answer.code.value, "reason": answer.message}
+    fields = {"notification": push.collapse_id, "code": answer.code.value, "reason": redacted(answer.message)}
     if answer.code in _ALARMS and not answer.on_target:
         logger.error(_ALARMS[answer.code], extra={"fields": {**fields, "alarm": f"push.{answer.code.value}"}})
     else:

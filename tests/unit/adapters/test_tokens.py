@@ -85,6 +85,10 @@ class TestClaims:
             ({"auth_time": now() + 600}, (), InvalidToken),
             ({"sub": ""}, (), InvalidToken),
             ({"sub": "x" * 129}, (), InvalidToken),
+            ({"sub": "bob/devices/phone"}, (), InvalidToken),
+            ({"sub": ".."}, (), InvalidToken),
+            ({"sub": "__bob__"}, (), InvalidToken),
+            ({"sub": "bob\nmallory"}, (), InvalidToken),
             ({"exp": "9999999999"}, (), InvalidToken),
             ({"exp": True}, (), InvalidToken),
             ({}, ("exp",), InvalidToken),
@@ -98,6 +102,12 @@ class TestClaims:
     def test_each_claim_must_hold(self, verifier, key, claims, without, error):
         with pytest.raises(error):
             verifier.verify(key.token(without=without, **claims))
+
+    @pytest.mark.parametrize(
+        "uid", ["b0cWq8vXh2Tn4KfLrPz7b0cWq8vX", "x" * 128, "auth0|5f7c8ec7c33c6c004bbafe82", "a.b@c", "_", "…"]
+    )
+    def test_who_imports_users_may_choose_their_ids(self, verifier, key, uid):
+        assert verifier.verify(key.token(uid)).uid == uid
 
     def test_clocks_may_differ_by_some_seconds(self, verifier, key):
         assert verifier.verify(key.token(exp=now() - 5)).uid == "alice"

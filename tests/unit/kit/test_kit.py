@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wattle.kit.clock import rfc3339, utc_now
 from wattle.kit.ids import document_id, order_number
-from wattle.kit.logging import JsonFormatter, log_fields
+from wattle.kit.logging import JsonFormatter, log_fields, redacted
 from wattle.kit.money import tax_on
 from wattle.kit.retry import Deadline, full_jitter
 
@@ -98,3 +98,20 @@ class TestLogging:
 
     def test_levels_of_others_are_critical(self):
         assert self.line(logging.CRITICAL)["severity"] == "CRITICAL"
+
+    @pytest.mark.parametrize("part", ["a", "'\\", '"\\', "eyJ", "1 ", "@", "documents/"])
+    def test_an_answer_of_any_length_is_looked_at_in_no_time(self, part):
+        """By the square of its length these would take from ten minutes to hours."""
+        assert len(redacted(part * 1_000_000)) <= 500
+
+    @pytest.mark.parametrize(
+        ("cut", "secret"),
+        [("input_value='Alice", "Alice"), ('input_value="Alice', "Alice"), (f"eyJ{'h' * 20}.claims", "claims")],
+    )
+    @pytest.mark.parametrize("left_of_it", [3, 6, 9])
+    def test_what_is_cut_in_the_middle_of_a_value_does_not_show_it(self, cut, secret, left_of_it):
+        # So that redacting what stands before it moves the end into what is shown.
+        before = "'" + "x" * (1994 - len(cut)) + "' "
+        shown = redacted(before + cut + "z" * left_of_it + "z" * 3000)
+        assert "<value>" in shown
+        assert secret not in shown

@@ -51,6 +51,8 @@ def test_what_is_none_is_refused_by_both(text):
         ("a in topics", "'a in topics' is no part of a condition"),
         ("('a' in topics", "it ends too early"),
         ("'a' topics", "'in' is missing before 'topics'"),
+        ("!" * 2000 + "'a' in topics", "it is nested deeper than 20 levels"),
+        ("(" * 2000 + "'a' in topics", "it is nested deeper than 20 levels"),
         (" || ".join(f"'t{n}' in topics" for n in range(6)), "it names more than 5 topics"),
     ],
 )
