@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format manifest openapi catalogues protocol bench profile-imports lock clean
+.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ format: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
+docs: ## build the documentation as a site that needs no network, into .site/html
+	@PYTHON="$(PYTHON)" tools/setup.sh --docs
+	@$(BIN)/python -m tools docs
+
 manifest: setup ## write functions/functions.yaml from functions/main.py
 	@$(BIN)/python -m tools manifest
 
@@ -61,6 +65,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header 
 lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pyproject.toml
 	@$(LOCK) -o functions/requirements.txt pyproject.toml
 	@$(LOCK) -o requirements.txt --extra dev pyproject.toml suite/pyproject.toml
+	@$(LOCK) -c requirements.txt -o tools/site/requirements.txt tools/site/requirements.in
 
 clean: ## remove what setup and dev made
-	@rm -rf .venv node_modules tools/firebase-tools/node_modules tests/e2e/ts/node_modules .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules tools/firebase-tools/node_modules tools/site/node_modules tests/e2e/ts/node_modules .site .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

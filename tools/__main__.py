@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--breaking", action="store_true", help="also write what breaks apps")
     command.set_defaults(run=_of("openapi"))
 
+    command = commands.add_parser("docs", help="build the documentation's site")
+    command.set_defaults(run=_of("docs"))
+
     command = commands.add_parser("protocol", help="write Firestore's messages from google-cloud-firestore")
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("protocol"))

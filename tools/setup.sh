@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
-# With --test also what only tests need; with --google also Google's own emulators, into tools/firebase-tools.
+# With --docs also what builds the site of docs/; with --test also what only tests need; with --google also Google's own
+# emulators, into tools/firebase-tools.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -59,3 +60,15 @@ npm_install . "the Node packages"
 [ "${1:-}" != --google ] || npm_install tools/firebase-tools "Google's emulators" --omit=optional
 # What compiles the TypeScript client: only `make test` asks for it.
 [ "${1:-}" != --test ] || npm_install tests/e2e/ts "the TypeScript compiler"
+# What builds the documentation's site is 90 MB: only `make docs` and `make test` ask for it.
+case "${1:-}" in --docs | --test)
+	npm_install tools/site "what draws the diagrams"
+	wanted=$(sum requirements.txt suite/pyproject.toml tools/site/requirements.txt)
+	if [ "$(cat .venv/.site-installed 2>/dev/null)" != "$wanted" ]; then
+		step "Installing what builds the documentation's site into .venv ..."
+		.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tools/site/requirements.txt ||
+			fail "What builds the documentation's site could not be installed; pip's error is above."
+		printf '%s' "$wanted" >.venv/.site-installed
+	fi
+	;;
+esac
