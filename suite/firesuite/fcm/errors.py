@@ -99,12 +99,15 @@ def invalid_message(field: str, message: str) -> ApiError:
     return ApiError(400, "INVALID_ARGUMENT", message, details)
 
 
-def invalid_target(field: str) -> ApiError:
+def invalid_target(field: str, *, blame: bool = True) -> ApiError:
     """The answer to a malformed token or fid (`field` is message.token or message.fid).
 
-    Its details come in this order, the other refusals have them the other way round.
+    Its details come in this order, the other refusals have them the other way round. Both forms were recorded: with a
+    violation of the field, and, as on the page "FCM error codes", without `blame`.
     """
-    details = [fcm_detail(FcmErrorCode.INVALID_ARGUMENT), bad_request_detail((field, INVALID_TOKEN))]
+    details = [fcm_detail(FcmErrorCode.INVALID_ARGUMENT)]
+    if blame:
+        details.append(bad_request_detail((field, INVALID_TOKEN)))
     return ApiError(400, "INVALID_ARGUMENT", INVALID_TOKEN, details)
 
 
@@ -119,14 +122,16 @@ def invalid_condition() -> ApiError:
     return ApiError(400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
 
 
-def scripted(code: FcmErrorCode, project: str, target_field: str | None, retry_after_seconds: int | None) -> ApiError:
+def scripted(
+    code: FcmErrorCode, project: str, target_field: str | None, retry_after_seconds: int | None, *, blame: bool = True
+) -> ApiError:
     """The answer FCM gives with `code`.
 
     `target_field` is `message.token` or `message.fid` when the failure is the target's own: INVALID_ARGUMENT then
-    blames that field, else nothing in particular. QUOTA_EXCEEDED carries a `google.rpc.QuotaFailure`.
+    blames that field, without `blame` only in its message; else nothing in particular. QUOTA_EXCEEDED carries a `google.rpc.QuotaFailure`.
     """
     if code is FcmErrorCode.INVALID_ARGUMENT and target_field:
-        return invalid_target(target_field)
+        return invalid_target(target_field, blame=blame)
     http_status, status, message = _ANSWERS[code]
     details = [fcm_detail(code)]
     if code is FcmErrorCode.QUOTA_EXCEEDED:

@@ -78,7 +78,9 @@ class Project:
             error = None
             if script.error is not None:
                 target_field = request.target_field if own else None
-                error = scripted(script.error, self.project_id, target_field, script.retry_after_seconds)
+                error = scripted(
+                    script.error, self.project_id, target_field, script.retry_after_seconds, blame=script.blame
+                )
             if error is not None and not script.accept_then_error:
                 return Answer(error=error, delay_ms=script.delay_ms)
             if request.validate_only:

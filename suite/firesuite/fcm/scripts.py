@@ -22,6 +22,7 @@ class Script:
     delay_ms: how long the answer takes. A message is accepted before the wait, so that a client which gives up waiting
         has nevertheless sent it.
     accept_then_error: the message is accepted, and `error` is answered all the same.
+    blame: INVALID_ARGUMENT names the target among the fields that are wrong; otherwise only its message does.
     """
 
     error: FcmErrorCode | None = None
@@ -29,6 +30,7 @@ class Script:
     retry_after_seconds: int | None = None
     delay_ms: int = 0
     accept_then_error: bool = False
+    blame: bool = True
 
     def used_once(self) -> "Script | None":
         """This script after one more send; None when it has run out."""
@@ -43,6 +45,7 @@ class Script:
             "retryAfter": self.retry_after_seconds,
             "delayMs": self.delay_ms,
             "acceptThenError": self.accept_then_error,
+            "blame": self.blame,
         }
 
 
@@ -61,12 +64,10 @@ def parse_faults(body: Any) -> list[Script]:
 
 
 def _parse(body: Any, default_times: int | None) -> Script:
-    known = ("error", "times", "retryAfter", "delayMs", "acceptThenError")
+    known = ("error", "times", "retryAfter", "delayMs", "acceptThenError", "blame")
     if not isinstance(body, Mapping) or not body or not set(body) <= set(known):
         raise _refused(f"A script is a JSON object of {', '.join(known)}.")
-    accept_then_error = body.get("acceptThenError", False)
-    if not isinstance(accept_then_error, bool):
-        raise _refused("acceptThenError must be true or false.")
+    accept_then_error = _flag(body, "acceptThenError", default=False)
     error = _error(body.get("error"))
     if accept_then_error and error is None:
         error = FcmErrorCode.UNAVAILABLE
@@ -79,6 +80,7 @@ def _parse(body: Any, default_times: int | None) -> Script:
         retry_after_seconds=retry_after,
         delay_ms=_whole(body, "delayMs", 0, MAX_DELAY_MS) or 0,
         accept_then_error=accept_then_error,
+        blame=_flag(body, "blame", default=True),
     )
 
 
@@ -89,6 +91,13 @@ def _error(name: Any) -> FcmErrorCode | None:
         return FcmErrorCode(name)
     except ValueError as error:
         raise _refused(f"Unknown FCM error code {name!r}. Use one of {', '.join(FcmErrorCode)}, or null.") from error
+
+
+def _flag(body: Mapping[str, Any], key: str, *, default: bool) -> bool:
+    value = body.get(key, default)
+    if not isinstance(value, bool):
+        raise _refused(f"{key} must be true or false.")
+    return value
 
 
 def _whole(body: Mapping[str, Any], key: str, low: int, high: int) -> int | None:

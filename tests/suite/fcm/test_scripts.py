@@ -51,6 +51,13 @@ def test_a_targets_own_invalid_argument_blames_the_target(sink, kind):
     assert details[1]["fieldViolations"][0]["field"] == f"message.{kind}"
 
 
+def test_it_can_blame_the_target_in_its_message_only(sink):
+    sink.script("a", error="INVALID_ARGUMENT", blame=False)
+    error = sink.post({"message": {"token": "a"}}).json()["error"]
+    assert error["details"] == [{"@type": FCM, "errorCode": "INVALID_ARGUMENT"}]
+    assert error["message"] == "The registration token is not a valid FCM registration token"
+
+
 def test_a_faults_invalid_argument_blames_no_target(sink):
     sink.faults({"error": "INVALID_ARGUMENT"})
     error = sink.post({"message": {"fid": "a"}}).json()["error"]
@@ -68,6 +75,7 @@ def test_a_script_holds_until_it_is_cleared(sink):
             "retryAfter": None,
             "delayMs": 0,
             "acceptThenError": False,
+            "blame": True,
         }
     ]
     sink.script("a:b/c", error=None)
@@ -140,6 +148,7 @@ def test_faults_meet_the_next_sends_in_their_order(sink):
         ({"error": "INTERNAL", "retryAfter": -1}, "retryAfter must be a whole number from 0"),
         ({"error": None, "delayMs": 60_001}, "delayMs must be a whole number from 0 to 60000"),
         ({"error": None, "acceptThenError": "yes"}, "acceptThenError must be true or false"),
+        ({"error": "INVALID_ARGUMENT", "blame": 0}, "blame must be true or false"),
     ],
 )
 def test_a_script_with_a_mistake_is_a_clear_400(sink, body, says):
