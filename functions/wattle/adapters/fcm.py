@@ -7,6 +7,7 @@ Retry-After.
 Sources: FCM REST reference, `projects.messages.send`, `projects.registrations.topicSubscriptions`, `ErrorCode`.
 """
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from urllib.parse import quote
 import google.auth
 import google.auth.transport.requests
 import requests
+from google.auth.exceptions import GoogleAuthError, TransportError
 
 from wattle.adapters.fcm_message import Condition, Push, Target, TooLarge, Topic, check_size, encode
+from wattle.kit.retry import Deadline
 
 __all__ = [
     "CHUNK",
@@ -38,12 +41,16 @@ CHUNK: Final = 100
 """Messages that are sent in one call of `Fcm.send` at most: what waits for FCM stays small."""
 
 _SCOPES: Final = ("https://www.googleapis.com/auth/firebase.messaging",)
+# Seconds to connect, and to wait for the answer.
 _TIMEOUT: Final = (3.0, 10.0)
 # Connections to FCM at once: Google's advice is HTTP connections that are kept and few; send_each opens up to 100.
 _PARALLEL: Final = 20
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 # What FCM blames when the target is malformed; any other field is the message's own (FCM, "FCM error codes").
 _TARGET_FIELDS: Final = frozenset({"message.fid", "message.token"})
+# The same page's own example of a malformed target blames no field: only its sentence tells, "The registration token is
+# not a valid FCM registration token". To miss it would end a broadcast because of one phone.
+_TARGET_SENTENCE: Final = re.compile(r"registration token|installation id", re.IGNORECASE)
 
 
 class FcmCode(Enum):
@@ -88,8 +95,10 @@ class Fcm:
         self._http = _session(emulated=emulator is not None)
         self._http.mount(base, requests.adapters.HTTPAdapter(pool_maxsize=_PARALLEL))
 
-    def send(self, pushes: Sequence[Push]) -> list[Sent | Refused]:
+    def send(self, pushes: Sequence[Push], deadline: Deadline) -> list[Sent | Refused]:
         """Send each message and say what became of it, in the same order. Never raises for a message that fails.
+
+        What is not begun by the deadline is not sent: UNAVAILABLE, to be sent at any time.
 
         Raises:
             ValueError: more than 100 messages.
@@ -97,9 +106,9 @@ class Fcm:
         if len(pushes) > CHUNK:
             raise ValueError(f"at most {CHUNK} messages at once")
         if len(pushes) <= 1:
-            return [self._send(push) for push in pushes]
+            return [self._send(push, deadline) for push in pushes]
         with ThreadPoolExecutor(max_workers=min(_PARALLEL, len(pushes))) as pool:
-            return list(pool.map(self._send, pushes))
+            return list(pool.map(lambda push: self._send(push, deadline), pushes))
 
     def set_subscribed(self, target: Target, topic: str, *, subscribed: bool) -> Refused | None:
         """Subscribe a device to a topic, or end its subscription; None where that is so now. Safe to repeat."""
@@ -109,25 +118,29 @@ class Fcm:
                 response = self._http.post(url, params={"topic_name": topic}, json={}, timeout=_TIMEOUT)
             else:
                 response = self._http.delete(f"{url}/{topic}", params={"allow_missing": "true"}, timeout=_TIMEOUT)
-        except requests.RequestException as error:
-            return Refused(FcmCode.UNAVAILABLE, type(error).__name__)
+        except (requests.RequestException, GoogleAuthError) as error:
+            return _no_answer(error)
         if response.ok or (subscribed and response.status_code == 409):
             return None
         refusal = _refusal(response, _json(response))
         # This method has no codes of FCM's own: its 404 is about the registration, which the path names.
         return replace(refusal, code=FcmCode.UNREGISTERED) if response.status_code == 404 else refusal
 
-    def _send(self, push: Push) -> Sent | Refused:
+    def _send(self, push: Push, deadline: Deadline) -> Sent | Refused:
         url = f"{self._project}/messages:send"
+        left = deadline.remaining()
+        if left <= 0:
+            return Refused(FcmCode.UNAVAILABLE, "no time was left", retry_after=0)
         try:
             body = encode(push)
         except ValueError as error:
             # The SDK refuses what FCM would.
             return Refused(FcmCode.INVALID_ARGUMENT, str(error))
         try:
-            response = self._http.post(url, data=body, headers=_JSON, timeout=_TIMEOUT)
-        except requests.RequestException as error:
-            return Refused(FcmCode.UNAVAILABLE, type(error).__name__)
+            timeout = (min(_TIMEOUT[0], left), min(_TIMEOUT[1], left))
+            response = self._http.post(url, data=body, headers=_JSON, timeout=timeout)
+        except (requests.RequestException, GoogleAuthError) as error:
+            return _no_answer(error)
         answer = _json(response)
         if response.ok and isinstance(answer, dict) and isinstance(answer.get("name"), str):
             return Sent(answer["name"])
@@ -141,6 +154,12 @@ def _session(*, emulated: bool) -> requests.Session:
         return session
     credentials, _ = google.auth.default(scopes=_SCOPES)
     return google.auth.transport.requests.AuthorizedSession(credentials)
+
+
+def _no_answer(error: requests.RequestException | GoogleAuthError) -> Refused:
+    """Of a request that got none: also where Google gave us no access token to send it with."""
+    credentials = isinstance(error, GoogleAuthError) and not isinstance(error, TransportError)
+    return Refused(FcmCode.UNKNOWN if credentials else FcmCode.UNAVAILABLE, type(error).__name__)
 
 
 def _json(response: requests.Response) -> Any:
@@ -165,11 +184,18 @@ def _refusal(response: requests.Response, answer: Any) -> Refused:
     codes = [detail["errorCode"] for detail in details if isinstance(detail.get("errorCode"), str)]
     name = codes[0] if codes else error.get("status")
     code = FcmCode(name) if name in FcmCode.__members__ else _by_status(response.status_code)
-    violations = [violation for detail in details for violation in detail.get("fieldViolations") or ()]
+    message = str(error.get("message") or response.reason)
     after = response.headers.get("Retry-After", "")
     return Refused(
         code=code,
-        message=str(error.get("message") or response.reason),
+        message=message,
         retry_after=int(after) if after.isdigit() else None,
-        on_target=code is FcmCode.INVALID_ARGUMENT and any(v.get("field") in _TARGET_FIELDS for v in violations),
+        on_target=code is FcmCode.INVALID_ARGUMENT and _blames_target(details, message),
     )
+
+
+def _blames_target(details: Sequence[dict[str, Any]], message: str) -> bool:
+    violations = [violation for detail in details for violation in detail.get("fieldViolations") or ()]
+    if violations:
+        return any(violation.get("field") in _TARGET_FIELDS for violation in violations)
+    return _TARGET_SENTENCE.search(message) is not None

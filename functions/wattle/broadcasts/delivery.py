@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 QUEUE: Final = "sendBroadcastChunk"
 """The task queue function of main.py."""
-# The queue makes its last attempt at a task sooner than that.
+# A task's attempts go on for 25 minutes: one more does no harm, and none may be left.
 _STANDS_STILL_AFTER: Final = timedelta(minutes=15)
 # What an administrator had to say a day ago is no news.
 _GIVEN_UP_AFTER: Final = timedelta(days=1)
@@ -70,13 +70,15 @@ class BroadcastDelivery:
             told = self._push.tell_all(
                 users, message, deadline, stop=lambda: not self._is_sending(broadcast_id, deadline)
             )
-            remaining, refused = told.remaining, told.refused
+            remaining, wait, refused = told.remaining, told.wait, told.refused
         else:
             to = broadcast.data["audience"]
             outcome = self._push.send_to_topics(message, to["topic"], to["condition"], deadline, dry_run=False)
-            remaining, refused = int(outcome.state == "queued"), is_message_refused(outcome)
+            remaining, wait, refused = int(outcome.state == "queued"), outcome.wait, is_message_refused(outcome)
         if remaining and not refused:
-            self._broadcasts.update_chunk(broadcast_id, chunk, {"leasedUntil": self._clock()}, deadline)
+            # FCM is to be left alone until then, however soon the task comes again.
+            free = self._clock() + timedelta(seconds=wait)
+            self._broadcasts.update_chunk(broadcast_id, chunk, {"leasedUntil": free}, deadline)
             raise Unavailable("FCM")
         self._finish(broadcast_id, chunk, outcome, refused=refused, deadline=deadline)
 

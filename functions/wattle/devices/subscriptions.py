@@ -8,6 +8,7 @@ in between is applied in its turn. A process that ends half-way has its event de
 import logging
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final
 
 from wattle.adapters.fcm import Fcm, FcmCode, Refused, Target
@@ -16,6 +17,7 @@ from wattle.devices.service import DeviceService, PushTarget
 from wattle.devices.topics import topic_rule
 from wattle.errors import Unavailable
 from wattle.kit.logging import redacted
+from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.users.service import UserService
 
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # A person who changes his mind more often while FCM is being told has the event delivered again.
 _ROUNDS: Final = 5
+# A person's hundred topics, one call after the other, would take longer than a trigger has where FCM is slow.
+_AT_ONCE: Final = 20
 # Nothing is left to subscribe or unsubscribe there.
 _GONE: Final = frozenset({FcmCode.UNREGISTERED, FcmCode.INVALID_ARGUMENT, FcmCode.SENDER_ID_MISMATCH})
 
@@ -89,10 +93,17 @@ class SubscriptionService:
         return {topic for topic, rule in rules.items() if rule and person.preferences.allows(rule.kind)}
 
     def _tell(self, target: PushTarget, topics: Iterable[str], *, subscribed: bool) -> list[Refused]:
-        """Tell FCM; what it refused and may yet do."""
+        """Tell FCM, a call for each topic; what it refused and may yet do."""
+        to = Target(target.value, legacy=target.legacy)
+        names = sorted(topics)
+        calls = [partial(self._fcm.set_subscribed, to, name, subscribed=subscribed) for name in names]
+        answers = [
+            answer
+            for start in range(0, len(calls), _AT_ONCE)
+            for answer in side_by_side(calls[start : start + _AT_ONCE])
+        ]
         again = []
-        for topic in sorted(topics):
-            answer = self._fcm.set_subscribed(Target(target.value, legacy=target.legacy), topic, subscribed=subscribed)
+        for topic, answer in zip(names, answers, strict=True):
             if answer is None:
                 continue
             fields = {

@@ -2,7 +2,8 @@
 
 The entry in the inbox, its ledger and the number of unread messages are made in one transaction, so that a message
 exists with all of its deliveries or not at all. Whoever sends holds a lease on the deliveries: a second process with
-the same event leaves them alone, and takes them over when the first is not heard of again.
+the same event leaves them alone, and takes them over when the first is not heard of again. Where FCM asks to be left
+alone for a while, the lease lasts as long: so nobody sends before, whoever comes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,13 +86,15 @@ class Ledger:
         deadline: Deadline,
         finished: str | None = None,
     ) -> None:
-        """Write down what became of deliveries, by (uid, device id); give back the lease of those still `queued`.
+        """Write down what became of deliveries, by (uid, device id); those still `queued` are free after their `wait`.
 
         `finished` is a deferral that is done with.
         """
         now = self._clock()
         rows = {
-            where: _settled(outcome, now) if outcome.state != "queued" else {"leasedUntil": now}
+            where: {"leasedUntil": now + timedelta(seconds=outcome.wait)}
+            if outcome.state == "queued"
+            else _settled(outcome, now)
             for where, outcome in outcomes.items()
         }
         if rows or finished is not None:

@@ -4,12 +4,15 @@
 |---|---|
 | UNREGISTERED; INVALID_ARGUMENT that blames the target | `pruned`: the device is gone |
 | INVALID_ARGUMENT that blames the message | `failed`, an alarm, and no more of this message is sent |
-| QUOTA_EXCEEDED, UNAVAILABLE, INTERNAL, or none in time | sent again after Retry-After and a jittered pause |
+| QUOTA_EXCEEDED, UNAVAILABLE, INTERNAL, or none in time | sent again after Retry-After or a growing pause |
 | THIRD_PARTY_AUTH_ERROR | `failed` and an alarm: our credentials at Apple or for the web are wrong |
 | SENDER_ID_MISMATCH | `failed`: the device belongs to another project |
 | anything else | an alarm, and sent again as above: our credentials may be wrong |
 
-Source: FCM, "FCM error codes" and "Handling retries".
+A pause that is longer than the time there is is not cut: the delivery stays `queued`, says how long it has to wait, and
+nobody sends it before (`ledger`).
+
+Source: FCM, "FCM error codes", and "Best practices when sending FCM messages at scale" (handling retries).
 """
 
 import logging
@@ -24,10 +27,14 @@ from wattle.kit.retry import Deadline, full_jitter
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 5
-# FCM asks for a first pause of 10 s at least where it names none; a trigger has less time than that in all, and its
-# event comes again later with longer pauses. The sends of one person are few.
-_BACKOFF_BASE: Final = 1.0
-_BACKOFF_CAP: Final = 30.0
+# Seconds before the first retry where FCM names none: as FCM has it, 60 where a quota is exceeded, otherwise 10, then
+# twice as many each time.
+_QUOTA_PAUSE: Final = 60.0
+_BACKOFF_BASE: Final = 10.0
+_BACKOFF_CAP: Final = 300.0
+# Seconds on top, at the first retry at most; so that many senders do not come back in the same moment.
+_JITTER_BASE: Final = 1.0
+_JITTER_CAP: Final = 30.0
 # Left for writing down what was sent.
 _RESERVE: Final = 5.0
 _LATER: Final = frozenset({FcmCode.UNAVAILABLE, FcmCode.QUOTA_EXCEEDED, FcmCode.INTERNAL, FcmCode.UNKNOWN})
@@ -42,11 +49,15 @@ State = Literal["queued", "sent", "failed", "pruned", "withheld", "deferred"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message to a device. `code` is FCM's, or says why it was withheld; `name` is FCM's, too."""
+    """What became of a message to a device. `code` is FCM's, or says why it was withheld; `name` is FCM's, too.
+
+    Where it is `queued`, `wait` is for how many seconds FCM is to be left alone.
+    """
 
     state: State
     code: str | None = None
     name: str | None = None
+    wait: float = 0
 
 
 QUEUED: Final = Outcome("queued")
@@ -64,26 +75,27 @@ class Sender:
         """Send at most 100 messages; the outcome of each, in the same order."""
         outcomes = [QUEUED] * len(pushes)
         remaining = list(range(len(pushes)))
+        sending = time_to_send(deadline)
         for attempt in range(_ATTEMPTS):
-            answers = self._fcm.send([pushes[index] for index in remaining])
+            answers = self._fcm.send([pushes[index] for index in remaining], sending)
             for index, answer in zip(remaining, answers, strict=True):
-                outcomes[index] = _outcome(answer)
+                outcomes[index] = _outcome(answer, attempt)
                 if isinstance(answer, Refused):
                     _report(pushes[index], answer)
-            later = {
-                index: answer.retry_after or 0
-                for index, answer in zip(remaining, answers, strict=True)
-                if isinstance(answer, Refused) and answer.code in _LATER
-            }
-            remaining = list(later)
-            if not later or any(is_message_refused(outcome) for outcome in outcomes):
+            remaining = [index for index in remaining if outcomes[index].state == "queued"]
+            if not remaining or any(is_message_refused(outcome) for outcome in outcomes):
                 break
             # FCM's quota is the project's, so that all wait for the longest of the pauses it asked for.
-            wait = max(later.values()) + full_jitter(attempt, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
-            if attempt == _ATTEMPTS - 1 or wait + _RESERVE > deadline.remaining():
+            wait = max(outcomes[index].wait for index in remaining)
+            if attempt == _ATTEMPTS - 1 or wait >= sending.remaining():
                 break
             self._pause(wait)
         return outcomes
+
+
+def time_to_send(deadline: Deadline) -> Deadline:
+    """Until when messages are sent: what is left after it is for writing down what was."""
+    return Deadline(deadline.at - _RESERVE)
 
 
 def is_message_refused(outcome: Outcome) -> bool:
@@ -91,13 +103,25 @@ def is_message_refused(outcome: Outcome) -> bool:
     return outcome.state == "failed" and outcome.code == FcmCode.INVALID_ARGUMENT.value
 
 
-def _outcome(answer: Sent | Refused) -> Outcome:
+def _outcome(answer: Sent | Refused, attempt: int) -> Outcome:
     if isinstance(answer, Sent):
         return Outcome("sent", name=answer.name)
     if answer.code in _LATER:
-        return QUEUED
+        return Outcome("queued", wait=_wait(answer, attempt))
     gone = answer.code is FcmCode.UNREGISTERED or answer.on_target
     return Outcome("pruned" if gone else "failed", answer.code.value)
+
+
+def _wait(answer: Refused, attempt: int) -> float:
+    """Seconds until it may be sent again, after `attempt` retries."""
+    pause: float
+    if answer.retry_after is not None:
+        pause = answer.retry_after
+    elif answer.code is FcmCode.QUOTA_EXCEEDED:
+        pause = _QUOTA_PAUSE
+    else:
+        pause = min(_BACKOFF_CAP, _BACKOFF_BASE * 2**attempt)
+    return pause + full_jitter(attempt, base=_JITTER_BASE, cap=_JITTER_CAP)
 
 
 def _report(push: Push, answer: Refused) -> None:

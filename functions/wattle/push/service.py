@@ -20,7 +20,7 @@ from wattle.inbox.service import InboxService
 from wattle.kit.clock import Clock
 from wattle.kit.retry import Deadline
 from wattle.push.ledger import Due, Ledger, Plan
-from wattle.push.sender import CANCELLED, QUEUED, Outcome, Sender, is_message_refused
+from wattle.push.sender import CANCELLED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
 from wattle.users.preferences import DoNotPush, Kind, PushLater, PushNow, Recipient, Verdict
 from wattle.users.service import UserService
 
@@ -46,9 +46,12 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How far it got: `remaining` deliveries are to be tried again; FCM `refused` the message; it was `stopped`."""
+    """How far it got: `remaining` deliveries are to be tried again, those that we know of after `wait` seconds; FCM
+    `refused` the message; it was `stopped`.
+    """
 
     remaining: int = 0
+    wait: float = 0
     refused: bool = False
     stopped: bool = False
 
@@ -98,7 +101,7 @@ class PushService:
         todo = [(uid, id_) for uid, lease in leases.items() for id_ in sorted(lease.device_ids)]
         told = self._send(message, todo, targets, deadline, stop)
         held = sum(lease.held for lease in leases.values())
-        return Told(told.remaining + held, told.refused, told.stopped)
+        return replace(told, remaining=told.remaining + held)
 
     def addressees(self, uids: Sequence[str], kind: Kind, deadline: Deadline) -> list[Addressee]:
         """These people as a message of this kind would find them now."""
@@ -167,15 +170,17 @@ class PushService:
         (who,) = self.addressees([due.uid], due.message.kind, deadline)
         todo = [(due.uid, id_) for id_ in sorted(due.lease.device_ids)]
         reason = _reason_to_withhold(due, who, cancelled)
+        # What others hold is for later: the deferral stays until then.
+        finished = None if due.lease.held else due.key
         if reason is not None:
-            self._ledger.settle(due.message, dict.fromkeys(todo, reason), deadline, finished=due.key)
+            self._ledger.settle(due.message, dict.fromkeys(todo, reason), deadline, finished=finished)
         elif isinstance(who.verdict, PushLater):
             self._ledger.put_off(due, who.verdict.due, deadline)
         else:
             targets = {(t.uid, t.device_id): t for t in who.targets}
             told = self._send(due.message, todo, targets, deadline, _never)
-            if not (told.remaining or due.lease.held):
-                self._ledger.settle(due.message, {}, deadline, finished=due.key)
+            if not told.remaining:
+                self._ledger.settle(due.message, {}, deadline, finished=finished)
 
     def _plan(self, who: Addressee) -> Plan:
         match who.verdict:
@@ -200,12 +205,15 @@ class PushService:
         """Send to devices by (uid, device id), 100 at a time, and write down after each 100 what became of them."""
         uids = sorted({uid for uid, _ in todo})
         badges = dict(zip(uids, self._inbox.badges(uids, deadline), strict=True))
-        remaining = 0
+        remaining, wait = 0, 0.0
         for start in range(0, len(todo), CHUNK):
+            if time_to_send(deadline).remaining() <= 0:
+                # Their lease ends soon after the deadline.
+                return Told(remaining + len(todo) - start, wait)
             some = todo[start : start + CHUNK]
             if stop():
                 self._ledger.settle(message, dict.fromkeys(todo[start:], CANCELLED), deadline)
-                return Told(remaining, stopped=True)
+                return Told(remaining, wait, stopped=True)
             there = [where for where in some if where in targets]
             pushes = [self._push(message, targets[where], badges[where[0]]) for where in there]
             outcomes = dict.fromkeys(some, _REMOVED)
@@ -213,12 +221,14 @@ class PushService:
             self._devices.forget([targets[where] for where in there if outcomes[where].state == "pruned"], deadline)
             refused = next((outcome for outcome in outcomes.values() if is_message_refused(outcome)), None)
             if refused is not None:
-                unsent = {where: refused for where in todo[start:] if outcomes.get(where, QUEUED) == QUEUED}
+                unsent = {where: refused for where in todo[start:] if outcomes.get(where, QUEUED).state == "queued"}
                 self._ledger.settle(message, {**outcomes, **unsent}, deadline)
-                return Told(remaining, refused=True)
+                return Told(remaining, wait, refused=True)
             self._ledger.settle(message, outcomes, deadline)
-            remaining += sum(outcome == QUEUED for outcome in outcomes.values())
-        return Told(remaining)
+            waits = [outcome.wait for outcome in outcomes.values() if outcome.state == "queued"]
+            remaining += len(waits)
+            wait = max(wait, *waits, 0.0)
+        return Told(remaining, wait)
 
     def _push(self, message: Message, target: PushTarget, badge: int) -> Push:
         push = self._push_to(message, Target(target.value, legacy=target.legacy), target.locale)

@@ -128,7 +128,8 @@ def scripted(
     """The answer FCM gives with `code`.
 
     `target_field` is `message.token` or `message.fid` when the failure is the target's own: INVALID_ARGUMENT then
-    blames that field, without `blame` only in its message; else nothing in particular. QUOTA_EXCEEDED carries a `google.rpc.QuotaFailure`.
+    blames that field, without `blame` only in its message; else nothing in particular. QUOTA_EXCEEDED carries a
+    `google.rpc.QuotaFailure`.
     """
     if code is FcmErrorCode.INVALID_ARGUMENT and target_field:
         return invalid_target(target_field, blame=blame)

@@ -4,13 +4,17 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
+from google.auth.exceptions import RefreshError, TransportError
 from tests.scripted import Answer
 
 from firesuite.fcm import create_app
 from firesuite.server import Server
 from wattle.adapters.fcm import Condition, Fcm, FcmCode, Push, Refused, Sent, Target, TooLarge, Topic, check_size
+from wattle.kit.retry import Deadline
 
 PROJECT = "demo-fcm"
+SOON = Deadline.after(600)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def push(target="fid-1", *, legacy=False, **options):
 def sent_message(moody, scripted, **options):
     """What FCM is sent."""
     scripted.answer = Answer(body={"name": "projects/p/messages/1"})
-    moody.send([push(**options)])
+    moody.send([push(**options)], SOON)
     (_, body) = scripted.requests[-1]
     return json.loads(body)["message"]
 
@@ -64,7 +68,7 @@ class TestSend:
         import httpx
 
         httpx.put(f"http://{sink}/v1/projects/{PROJECT}/targets/gone", json={"error": "UNREGISTERED"})
-        first, second, third = fcm.send([push("one"), push("gone"), push("old:token", legacy=True)])
+        first, second, third = fcm.send([push("one"), push("gone"), push("old:token", legacy=True)], SOON)
         assert isinstance(first, Sent)
         assert first.name.startswith(f"projects/{PROJECT}/messages/")
         assert (second.code, second.retry_after) == (FcmCode.UNREGISTERED, None)
@@ -73,15 +77,15 @@ class TestSend:
         assert {entry["message"].get("fid") or entry["message"]["token"] for entry in accepted} == {"one", "old:token"}
 
     def test_nothing_to_send_is_no_request(self, moody, scripted):
-        assert moody.send([]) == []
+        assert moody.send([], SOON) == []
         assert scripted.requests == []
 
     def test_more_than_the_connections_that_are_open_at_once(self, fcm):
-        assert all(isinstance(result, Sent) for result in fcm.send([push(f"fid-{n}") for n in range(70)]))
+        assert all(isinstance(result, Sent) for result in fcm.send([push(f"fid-{n}") for n in range(70)], SOON))
 
     def test_more_than_a_chunk_is_refused(self, fcm):
         with pytest.raises(ValueError, match="100"):
-            fcm.send([push()] * 101)
+            fcm.send([push()] * 101, SOON)
 
 
 class TestMessage:
@@ -155,14 +159,14 @@ class TestMessage:
         assert sent_message(moody, scripted, to=Condition(condition))["condition"] == condition
 
     def test_what_the_sdk_refuses_is_refused(self, moody, scripted):
-        (result,) = moody.send([push(data={"k": 3})])
+        (result,) = moody.send([push(data={"k": 3})], SOON)
         assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, False)
         assert scripted.requests == []
 
     def test_a_dry_run_leaves_nothing(self, fcm, sink):
         import httpx
 
-        (result,) = fcm.send([push("dry", dry_run=True)])
+        (result,) = fcm.send([push("dry", dry_run=True)], SOON)
         assert isinstance(result, Sent)
         shown = httpx.get(f"http://{sink}/v1/projects/{PROJECT}/devices/dry").json()
         assert shown["received"] == 0
@@ -184,7 +188,7 @@ class TestSize:
                 high = middle
         most = 4096 if isinstance(to, Target) else 2048
         assert low * len(data["k"].encode()) > most - 400, "what the message says besides takes little"
-        (largest,) = fcm.send([push(to=to, data={"k": data["k"] * low})])
+        (largest,) = fcm.send([push(to=to, data={"k": data["k"] * low})], SOON)
         assert isinstance(largest, Sent)
 
     def test_the_refusal_says_how_much_is_possible(self):
@@ -224,26 +228,71 @@ class TestRefusals:
     )
     def test_every_answer_is_told_by_fcms_own_code(self, moody, scripted, answer, code, retry_after):
         scripted.answer = answer
-        (result,) = moody.send([push()])
+        (result,) = moody.send([push()], SOON)
         assert isinstance(result, Refused)
         assert (result.code.value, result.retry_after) == (code, retry_after)
 
     def test_nobody_there(self):
-        (result,) = Fcm(PROJECT, "127.0.0.1:1").send([push()])
+        (result,) = Fcm(PROJECT, "127.0.0.1:1").send([push()], SOON)
         assert result.code is FcmCode.UNAVAILABLE
         assert "127.0.0.1" not in result.message
 
-    @pytest.mark.parametrize(("target", "on_target"), [("malformed", True), ("fine", False)])
-    def test_an_invalid_argument_is_the_targets_fault_or_the_messages(self, fcm, sink, target, on_target):
+    @pytest.mark.parametrize(
+        ("target", "on_target", "blame"), [("malformed", True, True), ("unblamed", True, False), ("fine", False, True)]
+    )
+    def test_an_invalid_argument_is_the_targets_fault_or_the_messages(self, fcm, sink, target, on_target, blame):
         import httpx
 
         url = f"http://{sink}/v1/projects/{PROJECT}"
         if on_target:
-            httpx.put(f"{url}/targets/{target}", json={"error": "INVALID_ARGUMENT"})
+            httpx.put(f"{url}/targets/{target}", json={"error": "INVALID_ARGUMENT", "blame": blame})
         else:
             httpx.put(f"{url}/faults", json={"faults": [{"error": "INVALID_ARGUMENT"}]})
-        (result,) = fcm.send([push(target)])
+        (result,) = fcm.send([push(target)], SOON)
         assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, on_target)
+
+    @pytest.mark.parametrize(
+        ("message", "fields", "on_target"),
+        [
+            # The two examples of FCM's page "FCM error codes".
+            ("The registration token is not a valid FCM registration token", [], True),
+            ("Invalid value at 'message.data[0].value' (TYPE_STRING), 12", ["message.data[0].value"], False),
+            ("Request contains an invalid argument.", ["message.token"], True),
+            ("Request contains an invalid argument.", ["message.fid"], True),
+            ("Request contains an invalid argument.", [], False),
+            ("Message is too large.", [], False),
+            # Whatever it says besides: the field that it blames counts.
+            ("The registration token is fine.", ["message.android.ttl"], False),
+        ],
+    )
+    def test_whom_an_invalid_argument_blames(self, moody, scripted, message, fields, on_target):
+        details = [{"errorCode": "INVALID_ARGUMENT"}, {"fieldViolations": [{"field": field} for field in fields]}]
+        body = {"error": {"status": "INVALID_ARGUMENT", "message": message, "details": details}}
+        scripted.answer = Answer(400, body)
+        (result,) = moody.send([push()], SOON)
+        assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, on_target)
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (RefreshError("no access token"), FcmCode.UNKNOWN),
+            (TransportError("the metadata server is away"), FcmCode.UNAVAILABLE),
+            (requests.ReadTimeout("late"), FcmCode.UNAVAILABLE),
+        ],
+    )
+    def test_without_an_access_token_nothing_is_sent_and_nothing_raised(self, moody, monkeypatch, error, code):
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr(moody._http, "request", fail)
+        (result,) = moody.send([push()], SOON)
+        assert (result.code, result.message) == (code, type(error).__name__)
+        assert moody.set_subscribed(Target("t", legacy=False), "news", subscribed=True).code is code
+
+    def test_what_is_not_begun_by_the_deadline_is_not_sent(self, moody, scripted):
+        first, second = moody.send([push(), push()], Deadline.after(0))
+        assert first == second == Refused(FcmCode.UNAVAILABLE, "no time was left", retry_after=0)
+        assert scripted.requests == []
 
 
 class TestSubscriptions:

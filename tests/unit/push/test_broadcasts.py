@@ -91,7 +91,7 @@ class TestChunks:
             assert any(pool.map(lambda _: attempt(world, task), range(4)))
         assert world.screen(target)["received"] == 1
 
-    def test_what_fcm_asks_to_wait_for_is_resumed(self, world):
+    def test_what_fcm_asks_to_wait_for_is_resumed_no_sooner(self, world):
         uid = world.person()
         busy, free = world.phone(uid, "busy"), world.phone(uid, "free")
         world.script(busy, error="QUOTA_EXCEEDED", times=1, retryAfter=3600)
@@ -99,9 +99,24 @@ class TestChunks:
         assert len(run_tasks(world, broadcast)) == 1
         assert state(world, broadcast) == BroadcastState.SENDING
         assert deliveries(world, broadcast) == {"queued": 1, "sent": 1}
+        world.clock.advance(3590)
+        assert len(run_tasks(world, broadcast)) == 1
+        assert world.screen(busy)["received"] == 0, "sent before FCM's Retry-After was over"
+        world.clock.advance(12)
         assert run_tasks(world, broadcast) == []
         assert state(world, broadcast) == BroadcastState.SENT
         assert [world.screen(target)["received"] for target in (busy, free)] == [1, 1]
+
+    def test_one_malformed_target_ends_nothing(self, world):
+        """As FCM answers at times: the details blame no field."""
+        people = [world.person() for _ in range(3)]
+        targets = [world.phone(uid) for uid in people]
+        world.script(targets[1], error="INVALID_ARGUMENT", blame=False)
+        broadcast = order(world, people)
+        assert run_tasks(world, broadcast) == []
+        assert state(world, broadcast) == BroadcastState.SENT
+        assert deliveries(world, broadcast) == {"sent": 2, "pruned": 1}
+        assert world.devices(people[1]) == set()
 
     def test_a_message_that_fcm_refuses_ends_it(self, world):
         people = [world.person() for _ in range(3)]
@@ -219,6 +234,10 @@ class TestTopics:
         world.faults({"error": "QUOTA_EXCEEDED", "retryAfter": 3600})
         with pytest.raises(Unavailable):
             world.services.broadcast_delivery.send_chunk(broadcast, "0000", world.soon())
+        world.clock.advance(3590)
+        assert len(run_tasks(world, broadcast)) == 1
+        assert world.messages() == [], "sent before FCM's Retry-After was over"
+        world.clock.advance(12)
         assert run_tasks(world, broadcast) == []
         assert state(world, broadcast) == BroadcastState.SENT
 

@@ -63,7 +63,7 @@ class Run:
             self.world.script(target, error="UNREGISTERED")
             return "gone"
         if roll < 0.15:
-            self.world.script(target, error="INVALID_ARGUMENT")
+            self.world.script(target, error="INVALID_ARGUMENT", blame=self.dice.random() < 0.5)
             return "gone"
         if roll < 0.25:
             error = self.dice.choice(("UNAVAILABLE", "QUOTA_EXCEEDED", "INTERNAL"))

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.push.world import order_event
 
 from wattle.errors import Unavailable
+from wattle.kit.retry import Deadline
 from wattle.push.orders import order_message
 from wattle.push.sender import is_message_refused
 
@@ -16,6 +17,20 @@ def tell(world, uid, order="o1", version=2):
     _, message = order_message(f"{order}-{uid}", *order_event(uid, version))
     world.services.push.tell(uid, message, world.soon())
     return message.id
+
+
+class Clockwork:
+    """A deadline whose time a test takes away."""
+
+    def __init__(self, left):
+        self.left = left
+
+    @property
+    def at(self):
+        return Deadline.after(self.left).at
+
+    def remaining(self):
+        return self.left
 
 
 @pytest.fixture
@@ -31,6 +46,7 @@ class TestAnswers:
         [
             ({"error": "UNREGISTERED"}, ("pruned", "UNREGISTERED"), False),
             ({"error": "INVALID_ARGUMENT"}, ("pruned", "INVALID_ARGUMENT"), False),
+            ({"error": "INVALID_ARGUMENT", "blame": False}, ("pruned", "INVALID_ARGUMENT"), False),
             ({"error": "SENDER_ID_MISMATCH"}, ("failed", "SENDER_ID_MISMATCH"), True),
             ({"error": "THIRD_PARTY_AUTH_ERROR"}, ("failed", "THIRD_PARTY_AUTH_ERROR"), True),
         ],
@@ -67,8 +83,22 @@ class TestAnswers:
         (pause,) = world.paused
         assert 9 <= pause <= 10
 
-    @pytest.mark.parametrize("retry_after", [60, 3600])
-    def test_a_pause_that_is_too_long_is_left_to_the_event(self, world, retry_after):
+    @pytest.mark.parametrize(
+        ("error", "pauses"),
+        [("UNAVAILABLE", [10, 20, 40]), ("INTERNAL", [10, 20, 40])],
+    )
+    def test_where_fcm_names_no_pause_it_grows(self, world, error, pauses):
+        uid = world.person()
+        world.script(world.phone(uid), error=error, times=3, retryAfter=None)
+        message = tell(world, uid)
+        assert world.ledger(uid, message) == {"phone": ("sent", None)}
+        least = zip(pauses, world.paused, strict=True)
+        assert all(low <= pause <= low + 2**n for n, (low, pause) in enumerate(least)), world.paused
+
+    @pytest.mark.parametrize(
+        ("retry_after", "wait"), [(60, 60), (3600, 3600), pytest.param(None, 60, id="a quota without Retry-After")]
+    )
+    def test_a_pause_that_is_too_long_is_kept_by_whoever_comes(self, world, retry_after, wait):
         uid = world.person()
         busy, free = world.phone(uid, "busy"), world.phone(uid, "free")
         world.script(busy, error="QUOTA_EXCEEDED", times=1, retryAfter=retry_after)
@@ -76,6 +106,13 @@ class TestAnswers:
             tell(world, uid)
         assert world.paused == []
         assert world.screen(free)["received"] == 1
+        # The script is used up: whoever asked FCM now would be served.
+        for seconds in (0, wait - 1):
+            world.clock.advance(seconds)
+            with pytest.raises(Unavailable):
+                tell(world, uid)
+            assert world.screen(busy)["received"] == 0, "sent before FCM's Retry-After was over"
+        world.clock.advance(3)
         message = tell(world, uid)
         assert world.ledger(uid, message) == {"busy": ("sent", None), "free": ("sent", None)}
         assert world.screen(free)["received"] == 1, "who got it is not sent to again"
@@ -110,6 +147,31 @@ class TestAnswers:
         screen = world.screen(target)
         assert screen["received"] == 2
         assert [(shown["title"], shown["replaced"]) for shown in screen["notifications"]] == [("Order confirmed", 1)]
+
+
+class TestTime:
+    def test_no_more_hundreds_are_begun_than_there_is_time_for(self, world, monkeypatch):
+        """Eight people with twenty phones each, and FCM takes the time for one hundred."""
+        people = [world.person() for _ in range(8)]
+        targets = [world.phone(uid, f"d{n}") for uid in people for n in range(20)]
+        _, message = order_message("o1", *order_event(people[0], 2))
+        deadline = Clockwork(50)
+        send = world.fcm.send
+
+        def slow(pushes, until):
+            answers = send(pushes, until)
+            deadline.left = 5
+            return answers
+
+        monkeypatch.setattr(world.fcm, "send", slow)
+        told = world.services.push.tell_all(people, message, deadline, stop=lambda: False)
+        assert told.remaining == 60
+        assert sum(world.screen(target)["received"] for target in targets) == 100
+        world.clock.advance(60)
+        monkeypatch.undo()
+        told = world.services.push.tell_all(people, message, world.soon(), stop=lambda: False)
+        assert told.remaining == 0
+        assert {world.screen(target)["received"] for target in targets} == {1}
 
 
 class TestWishes:
@@ -238,6 +300,31 @@ class TestDeferred:
         self.sweep(world)
         assert world.ledger(uid, message) == {"phone": ("sent", None)}
         assert world.screen(target)["received"] == 1
+
+    def test_fcm_asks_for_a_long_pause_when_they_end(self, world, waiting):
+        uid, target, message = waiting
+        world.script(target, error="UNAVAILABLE", times=1, retryAfter=1800)
+        world.clock.advance(6 * 3600)
+        for minutes in (0, 10, 15):
+            world.clock.advance(minutes * 60)
+            self.sweep(world)
+            assert world.screen(target)["received"] == 0, "sent before FCM's Retry-After was over"
+        world.clock.advance(360)
+        self.sweep(world)
+        assert world.ledger(uid, message) == {"phone": ("sent", None)}
+        assert self.sweep(world) == 0
+
+    def test_what_is_read_while_fcm_is_away_is_withheld_after_all(self, world, waiting):
+        uid, target, message = waiting
+        world.script(target, error="UNAVAILABLE", times=1, retryAfter=1800)
+        world.clock.advance(6 * 3600)
+        self.sweep(world)
+        world.services.inbox.mark_read(world.context(uid), message)
+        for _ in range(8):
+            self.sweep(world)
+            world.clock.advance(300)
+        assert world.ledger(uid, message) == {"phone": ("withheld", "READ")}
+        assert world.screen(target)["received"] == 0
 
     def test_many_end_at_the_same_time(self, world):
         people = [world.person(quiet_hours={"start": "12:00", "end": "18:00"}) for _ in range(120)]
