@@ -21,11 +21,14 @@ def prune(services: Services) -> None:
 def sweep(services: Services) -> None:
     """Send what waited for the end of quiet hours; begin broadcasts that are due, go on with those that stand still."""
     deadline = Deadline.after(_DEADLINE)
-    services.broadcast_delivery.sweep(deadline)
-    released = services.push.release_due(
-        deadline, cancelled=lambda id_: services.broadcast_delivery.is_cancelled(id_, deadline)
-    )
-    logger.info("released", extra={"fields": {"messages": released}})
+    try:
+        services.broadcast_delivery.sweep(deadline)
+    finally:
+        # Whatever the broadcasts wait for, such as the task queue, nobody else does.
+        released = services.push.release_due(
+            deadline, cancelled=lambda id_: services.broadcast_delivery.is_cancelled(id_, deadline)
+        )
+        logger.info("released", extra={"fields": {"messages": released}})
 
 
 def purge(services: Services) -> None:

@@ -229,6 +229,19 @@ class TestTopics:
         register(boss, "phone")
         assert boss.put(f"{TOPICS}/staff", None).status_code == 200
 
+    def test_who_loses_the_role_leaves_its_topics_and_cannot_come_back(self, backend, admin):
+        boss = backend.user(role="admin")
+        register(boss, "phone")
+        boss.put(f"{TOPICS}/staff", None)
+        boss.put(f"{TOPICS}/service-status", None)
+        target = f"phone-{boss.uid}"
+        eventually(lambda: subscribed(backend, target) == {"staff", "service-status"})
+        assert admin.put(f"/v1/admin/users/{boss.uid}/role", {"role": None}).status_code == 200
+        eventually(lambda: subscribed(backend, target) == {"service-status"})
+        # His token names the role for an hour.
+        assert code(boss.put(f"{TOPICS}/staff", None)) == (403, "ROLE_REQUIRED")
+        assert [topic["topic"] for topic in boss.get(TOPICS).json()["data"]] == ["service-status"]
+
     def test_promotional_topics_need_consent_and_end_with_it(self, backend, user):
         register(user, "phone")
         target = f"phone-{user.uid}"

@@ -282,14 +282,27 @@ class TestWhatIsRefused:
             ({"audience": {"users": ["u"], "topic": "offers"}}, "audience", "VALUE_ERROR"),
             ({"kind": "surveys"}, "kind", "ENUM"),
             ({"image": "http://example.com/i.png"}, "image", "STRING_PATTERN_MISMATCH"),
+            ({"image": "https://example.com/\u0007.png"}, "image", "CONTROL_CHARACTERS"),
             ({"link": "javascript:alert(1)"}, "link", "STRING_PATTERN_MISMATCH"),
-            ({"scheduledAt": "2027-01-01T00:00:00"}, "scheduledAt", "TIMEZONE_AWARE"),
+            ({"link": "javascript://%0aalert(1)"}, "link", "SCHEME"),
+            ({"link": "http://example.com"}, "link", "SCHEME"),
+            ({"link": "intent://scan#Intent;scheme=zxing;end"}, "link", "SCHEME"),
+            ({"link": "wattle://cake\u0000"}, "link", "CONTROL_CHARACTERS"),
+            ({"scheduledAt": "2027-01-01T00:00:00"}, "scheduledAt", "RFC3339"),
+            ({"scheduledAt": 1798761600}, "scheduledAt", "RFC3339"),
+            ({"scheduledAt": "9999-12-31T23:59:59-12:00"}, "scheduledAt", "YEAR_OUT_OF_RANGE"),
+            ({"scheduledAt": "2899-01-01T00:00:00Z"}, "scheduledAt", "TOO_FAR_AHEAD"),
         ],
     )
     def test_by_the_field(self, admin, changes, field, reason):
         response = admin.post(PATH, body(**changes))
         assert code(response) == (400, "VALIDATION_FAILED")
         assert (field, reason) in {(error["field"], error["code"]) for error in response.json()["errors"]}
+
+    def test_half_a_character(self, admin):
+        text = b'{"audience":{"topic":"service-status"},"kind":"account","texts":{"en":{"title":"\\ud83d","body":"b"}}}'
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {admin.token}"}
+        assert code(admin.http.post(PATH, content=text, headers=headers)) == (400, "INVALID_JSON")
 
     def test_a_line_break_is_no_control_character(self, admin):
         text = {"en": {"title": "t", "body": "one\ntwo"}}

@@ -93,7 +93,9 @@ class BroadcastDelivery:
             logger.warning("a broadcast stands still", extra={"fields": {"broadcast": found.id}})
             if found.data["scheduledAt"] <= now - _GIVEN_UP_AFTER:
                 failed = {"state": BroadcastState.FAILED.value, "failure": "EXPIRED"}
-                self._move(found.id, BroadcastState.SENDING, failed, deadline)
+                if self._move(found.id, BroadcastState.SENDING, failed, deadline):
+                    fields = {"broadcast": found.id, "alarm": "broadcast.EXPIRED"}
+                    logger.error("a broadcast got nowhere for a day and is given up", extra={"fields": fields})
             elif self._move(found.id, BroadcastState.SENDING, {}, deadline):
                 self.fan_out(found.id, deadline)
 

@@ -10,7 +10,7 @@ class BroadcastNotFound(WattleError):
 
 
 class BroadcastEnded(WattleError):
-    """It was sent, or failed: nothing is left to cancel."""
+    """It was sent and none of it waits, or it failed: nothing is left to cancel."""
 
     code = Code.BROADCAST_ENDED
 

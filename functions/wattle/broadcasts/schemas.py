@@ -6,7 +6,6 @@ from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     ConfigDict,
     Field,
     StringConstraints,
@@ -16,7 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from wattle.inbox.message import LANGUAGE
-from wattle.schema import Body, PathId, Resource
+from wattle.schema import Body, Moment, PathId, Resource
 from wattle.users.preferences import Kind
 from wattle.users.schemas import HttpsUrl, Locale
 
@@ -43,10 +42,26 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Clean]
 DataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]
 DataValue = Annotated[str, StringConstraints(max_length=4096), Clean]
-# https, or a scheme of the app's own, which has no dot-free name that browsers act upon, such as javascript.
+# What a browser runs, or opens without asking the app: an app that opens whatever link it is sent must not be made to.
+_DANGEROUS_SCHEMES: Final = frozenset(
+    {"http", "javascript", "vbscript", "data", "file", "blob", "about", "content", "intent", "ws", "wss", "ftp"}
+)
+
+
+def _of_the_app(link: str) -> str:
+    scheme = link.partition(":")[0]
+    if scheme in _DANGEROUS_SCHEMES:
+        raise PydanticCustomError(
+            "scheme", "a link is https or of a scheme of the app's own, not {scheme}", {"scheme": scheme}
+        )
+    return link
+
+
 Link = Annotated[
     str,
     StringConstraints(pattern=r"^(https|[a-z][a-z0-9+.-]{1,40})://[^\s]{1,2000}$", max_length=2048),
+    Clean,
+    AfterValidator(_of_the_app),
     Field(examples=["wattle://products/p1"]),
 ]
 
@@ -81,7 +96,7 @@ class NewAudience(Body):
 class NewBroadcast(Body):
     """A message to many. `texts` are by language and have English at least; a topic gets the English one.
 
-    `scheduledAt` is when it begins, now where it is absent.
+    `scheduledAt` is when it begins, within a year; now where it is absent or over.
     """
 
     model_config = ConfigDict(
@@ -108,9 +123,10 @@ class NewBroadcast(Body):
     kind: Annotated[Kind, Field(strict=False)]
     texts: Annotated[dict[Locale, NewText], Field(max_length=20)]
     data: Annotated[dict[DataKey, DataValue], Field(max_length=50, default_factory=dict)]
-    image: HttpsUrl | None = None
+    image: Annotated[HttpsUrl, Clean] | None = None
     link: Link | None = None
-    scheduled_at: AwareDatetime | None = None
+    # Moment reads the text itself, and strict mode would refuse it then.
+    scheduled_at: Annotated[Moment | None, Field(strict=False)] = None
 
     @field_validator("texts")
     @classmethod

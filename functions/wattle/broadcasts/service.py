@@ -29,6 +29,7 @@ from wattle.broadcasts.schemas import (
 from wattle.context import Context
 from wattle.devices.service import DeviceService
 from wattle.devices.topics import topic_rule
+from wattle.errors import FieldError, ValidationFailed
 from wattle.idempotency.service import IdempotencyService
 from wattle.inbox.message import Message, Text
 from wattle.kit.clock import Clock
@@ -39,8 +40,9 @@ from wattle.users.preferences import DoNotPush, Kind, PushLater
 
 CHUNK: Final = 100
 """People whose messages one task sends: a minute's work at most, and what a failure makes do again."""
-# The chunks: they name people. A cancelled broadcast's would name them for ever.
+# The chunks, from when it is to begin: they name people. A cancelled broadcast's would name them for ever.
 _KEPT: Final = timedelta(days=90)
+_SCHEDULED_MOST: Final = timedelta(days=366)
 _PREVIEWED_MOST: Final = 10_000
 _DELIVERY_STATES: Final = ("queued", "sent", "failed", "pruned", "deferred", "withheld")
 _CODES: Final = (*(code.value for code in FcmCode), "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ", "CANCELLED")
@@ -97,7 +99,7 @@ class BroadcastService:
             now = self._clock()
             data = _data(wanted, len(users), len(chunks), ctx.user.uid, now)
             broadcast = Broadcast.stored(data, id=broadcast_id)
-            fresh = {"done": False, "holder": None, "leasedUntil": now, "expiresAt": now + _KEPT}
+            fresh = {"done": False, "holder": None, "leasedUntil": now, "expiresAt": data["scheduledAt"] + _KEPT}
             waiting = [{"userIds": chunk, **fresh} for chunk in chunks]
             self._broadcasts.create_in(transaction, broadcast_id, data, waiting)
             self._audit.record(
@@ -136,6 +138,8 @@ class BroadcastService:
     def cancel(self, ctx: Context, broadcast_id: str) -> Broadcast:
         """Stop a broadcast: nothing more is sent, what waits for the end of quiet hours neither. Safe to repeat.
 
+        One that is sent can be cancelled while some of it waits.
+
         Raises:
             BroadcastNotFound, BroadcastEnded.
         """
@@ -147,7 +151,7 @@ class BroadcastService:
             state = BroadcastState(found.data["state"])
             if state is BroadcastState.CANCELLED:
                 return Broadcast.stored(found.data, id=broadcast_id)
-            if state not in _CANCELLABLE:
+            if state not in _CANCELLABLE and not self._waits(broadcast_id, state, ctx.deadline):
                 raise BroadcastEnded(state)
             update = {"state": BroadcastState.CANCELLED.value, "updatedAt": self._clock()}
             self._broadcasts.update_in(transaction, broadcast_id, update)
@@ -208,6 +212,8 @@ class BroadcastService:
 
     def _check(self, wanted: NewBroadcast) -> Condition | None:
         """Find what is wrong; the condition that a topic or a condition is."""
+        if wanted.scheduled_at is not None and wanted.scheduled_at > self._clock() + _SCHEDULED_MOST:
+            raise ValidationFailed([FieldError("scheduledAt", "TOO_FAR_AHEAD", "Schedule it within a year.")])
         condition = _condition(wanted)
         message = _message(document_id(), wanted)
         for language in message.texts:
@@ -216,6 +222,10 @@ class BroadcastService:
             except TooLarge as error:
                 raise PayloadTooLarge(language, error.size, error.most) from error
         return condition
+
+    def _waits(self, broadcast_id: str, state: BroadcastState, deadline: Deadline) -> bool:
+        """Whether it is sent, but for those whose quiet hours have not ended."""
+        return state is BroadcastState.SENT and bool(self._push.counts(broadcast_id, "state", ["deferred"], deadline))
 
     def _preview_topics(self, condition: Condition, deadline: Deadline) -> Preview:
         found = self._devices.subscribed(condition.topics, _PREVIEWED_MOST, deadline)
@@ -268,7 +278,7 @@ def _message(message_id: str, wanted: NewBroadcast) -> Message:
 
 
 def _data(wanted: NewBroadcast, users: int, chunks: int, creator: str, now: datetime) -> dict[str, Any]:
-    begins = wanted.scheduled_at or now
+    begins = max(wanted.scheduled_at or now, now)
     state = BroadcastState.SCHEDULED if begins > now else BroadcastState.SENDING
     to = wanted.audience
     return {

@@ -37,7 +37,7 @@ def subscribe(services: Services, ctx: Context, topic: TopicName) -> Topic:
     Raises:
         TopicNotFound, TopicNeedsRole, ConsentRequired, NoDevice, TooManyTopics.
     """
-    return services.devices.subscribe(ctx, topic)
+    return services.devices.subscribe(ctx, topic, lambda: services.accounts.current_role(ctx.user))
 
 
 def unsubscribe(services: Services, ctx: Context, topic: TopicName) -> Reply[None]:

@@ -5,7 +5,7 @@ it is, and changes in the same transaction as the devices. A device that somebod
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal, Self
@@ -123,11 +123,13 @@ class DeviceService:
         found = self._devices.of_user(ctx.user.uid, ctx.deadline)
         return [_topic(name) for name in sorted({name for document in found for name in document.data["topics"]})]
 
-    def subscribe(self, ctx: Context, name: str) -> Topic:
+    def subscribe(self, ctx: Context, name: str, current_role: Callable[[], Role | None]) -> Topic:
         """Subscribe all of the caller's devices. FCM is told of it by the trigger on devices.
 
+        `current_role` is asked where the topic needs a role: the token may name one that was taken away since.
+
         Raises:
-            TopicNotFound, TopicNeedsRole, ConsentRequired, NoDevice, TooManyTopics.
+            TopicNotFound, TopicNeedsRole, ConsentRequired, NoDevice, TooManyTopics, and what `current_role` raises.
         """
         rule = _rule(name)
         if rule.role is not None and ctx.user.role is not rule.role:
@@ -142,6 +144,9 @@ class DeviceService:
             devices = self._devices.of_user_in(transaction, uid)
             if not devices:
                 raise NoDevice
+            # While the devices are held: whoever takes the role away empties them after this, or before it is asked.
+            if rule.role is not None and current_role() is not rule.role:
+                raise TopicNeedsRole(name, rule.role)
             for device in devices:
                 topics = set(device.data["topics"])
                 if name in topics:

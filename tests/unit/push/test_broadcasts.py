@@ -1,14 +1,19 @@
 """Chunks of broadcasts: each person sees it once although tasks come twice, at once, and die half-way."""
 
+import json
+import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
 
+from wattle import tasks
+from wattle.adapters.cloud_tasks import TasksUnavailable
 from wattle.adapters.firestore import FirestoreError
+from wattle.broadcasts.errors import BroadcastEnded
 from wattle.broadcasts.schemas import BroadcastState, NewBroadcast
 from wattle.context import Role
 from wattle.errors import Unavailable, WattleError
@@ -21,7 +26,8 @@ def order(world, people=(), **changes):
     body = {"audience": {"users": list(people)}, "kind": "account", "texts": TEXTS} | changes
     ctx = world.context("admin")
     ctx = replace(ctx, caller=replace(ctx.user, role=Role.ADMIN))
-    return world.services.broadcasts.create(ctx, NewBroadcast.model_validate(body)).broadcast.id
+    wanted = NewBroadcast.model_validate_json(json.dumps(body, default=datetime.isoformat))
+    return world.services.broadcasts.create(ctx, wanted).broadcast.id
 
 
 def run_tasks(world, broadcast):
@@ -158,14 +164,25 @@ class TestCancel:
         broadcast = order(world, [uid], kind="orders")
         run_tasks(world, broadcast)
         assert deliveries(world, broadcast) == {"deferred": 1}
-        world.services.broadcasts.cancel(world.context("admin"), order(world, [uid]))
-        with pytest.raises(WattleError):
+        assert state(world, broadcast) == BroadcastState.SENT
+        for _ in range(2):
             world.services.broadcasts.cancel(world.context("admin"), broadcast)
         world.clock.advance(6 * 3600)
-        delivery = world.services.broadcast_delivery
-        world.services.push.release_due(world.soon(), cancelled=lambda id_: delivery.is_cancelled(id_, world.soon()))
+        tasks.sweep(world.services)
+        assert deliveries(world, broadcast) == {"withheld": 1}
+        assert world.screen(target)["received"] == 0
+
+    def test_nothing_is_left_to_cancel_when_they_have_ended(self, world):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        target = world.phone(uid)
+        broadcast = order(world, [uid], kind="orders")
+        run_tasks(world, broadcast)
+        world.clock.advance(6 * 3600)
+        tasks.sweep(world.services)
         assert deliveries(world, broadcast) == {"sent": 1}
         assert world.screen(target)["received"] == 1
+        with pytest.raises(BroadcastEnded):
+            world.services.broadcasts.cancel(world.context("admin"), broadcast)
 
     def test_a_broadcast_that_was_cancelled_while_people_slept(self, world):
         asleep, awake = world.person(quiet_hours={"start": "12:00", "end": "18:00"}), world.person()
@@ -177,8 +194,7 @@ class TestCancel:
         run_tasks(world, broadcast)
         world.services.broadcasts.cancel(world.context("admin"), broadcast)
         world.clock.advance(6 * 3600)
-        delivery = world.services.broadcast_delivery
-        world.services.push.release_due(world.soon(), cancelled=lambda id_: delivery.is_cancelled(id_, world.soon()))
+        tasks.sweep(world.services)
         assert world.ledger(asleep, broadcast) == {"phone": ("withheld", "CANCELLED")}
         assert world.screen(target)["received"] == 0
 
@@ -210,10 +226,42 @@ class TestSweep:
         self.sweep(world)
         assert world.tasks == [], "not again right away"
 
-    def test_one_that_never_gets_anywhere_is_given_up(self, world):
+    def test_one_that_is_ordered_for_the_past_begins_now(self, world):
+        broadcast = order(world, [world.person()], scheduledAt=world.clock() - timedelta(days=3))
+        assert state(world, broadcast) == BroadcastState.SENDING
+        world.clock.advance(16 * 60)
+        self.sweep(world)
+        assert state(world, broadcast) == BroadcastState.SENDING, "it is not three days late"
+        assert len(world.tasks) == 1
+
+    def test_one_for_next_year_is_there_next_year(self, world):
+        """The TTL policy removes chunks, which name people, some time after they were of use."""
+        begins = world.clock() + timedelta(days=365)
+        broadcast = order(world, [world.person()], scheduledAt=begins)
+        assert world.document(f"broadcasts/{broadcast}/chunks/0000")["expiresAt"] == begins + timedelta(days=90)
+
+    def test_a_task_queue_that_is_away_holds_up_nobody_else(self, world, monkeypatch):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        target = world.phone(uid)
+        run_tasks(world, order(world, [uid], kind="orders"))
+        order(world, [world.person()])
+        world.clock.advance(6 * 3600)
+
+        def away(*_):
+            raise TasksUnavailable("gone")
+
+        monkeypatch.setattr(world, "enqueue", away)
+        with pytest.raises(TasksUnavailable):
+            tasks.sweep(world.services)
+        assert world.screen(target)["received"] == 1
+
+    def test_one_that_never_gets_anywhere_is_given_up_and_alarms(self, world, caplog):
+        caplog.set_level(logging.WARNING, "wattle")
+        logging.getLogger("wattle").propagate = True
         broadcast = order(world, [world.person()])
         world.clock.advance(25 * 3600)
         self.sweep(world)
+        assert [r.fields["alarm"] for r in caplog.records if "alarm" in r.fields] == ["broadcast.EXPIRED"]
         found = world.document(f"broadcasts/{broadcast}")
         assert (found["state"], found["failure"]) == (BroadcastState.FAILED, "EXPIRED")
         assert world.tasks == []
