@@ -58,7 +58,7 @@ def written(backend, admin):
         "audience": {"users": [person.uid]},
         "kind": "account",
         "texts": texts,
-        "scheduledAt": "2100-01-01T00:00:00Z",
+        "scheduledAt": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
     }
     assert shop.post("/v1/admin/push", news).status_code == 202
     assert person.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
