@@ -6,6 +6,7 @@ Deployed, each function is a service of its own: its process says by FUNCTION_TA
 loaded then: google-cloud-firestore alone, for events, is 200 modules that each start of the API would wait for.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache, wraps
 from io import BytesIO
@@ -33,6 +34,10 @@ _RUNTIME: Final[dict[str, Any]] = {
     "min_instances": 0,
     "secrets": [params.SecretParam("SIGNING_SECRET")],
 }
+# Each function runs as an account of its own, whose roles are in ops/accounts.yaml. The whole address: with the short
+# form, `name@`, firebase-tools 15 deploys the function but names no account to Secret Manager and Cloud Scheduler.
+_ACCOUNT: Final = "fn-{}@{{{{ params.PROJECT_ID }}}}.iam.gserviceaccount.com"
+_ENQUEUING: Final = ("onBroadcastWritten", "sweepPushes")
 _ANSWERING: Final[dict[str, Any]] = {**_RUNTIME, "timeout_sec": 60, "max_instances": 100, "invoker": "public"}
 
 
@@ -56,11 +61,13 @@ class Exports:
             return response  # type: ignore[return-value]  # (Flask makes it one of its own class)
 
         everyone = options.IngressSetting.ALLOW_ALL
-        return https_fn.on_request(**_ANSWERING, ingress=everyone)(_named(name, serve))
+        return https_fn.on_request(**_ANSWERING, service_account=account(name), ingress=everyone)(_named(name, serve))
 
     def call(self, name: str, work: callables.Work) -> Function:
         """A callable function of the Firebase SDKs."""
-        return callables.exported(self._services, https_fn.on_call(**_ANSWERING), name, work)
+        return callables.exported(
+            self._services, https_fn.on_call(**_ANSWERING, service_account=account(name)), name, work
+        )
 
     def on_written(
         self,
@@ -76,7 +83,7 @@ class Exports:
         from firebase_functions import firestore_fn  # noqa: PLC0415 (not loaded by those who serve no events)
 
         decorate = firestore_fn.on_document_written(
-            **_RUNTIME, document=document, timeout_sec=60, max_instances=instances
+            **_RUNTIME, service_account=account(name), document=document, timeout_sec=60, max_instances=instances
         )
         function = self._connected(decorate(_named(name, self._reporting(name, work))))
         # firebase_functions 0.6.0 has no option for it.
@@ -93,6 +100,7 @@ class Exports:
 
         decorate = scheduler_fn.on_schedule(
             **_RUNTIME,
+            service_account=account(name),
             schedule=schedule,
             timezone=options.Timezone("Australia/Sydney"),
             timeout_sec=seconds,
@@ -110,6 +118,7 @@ class Exports:
 
         decorate = tasks_fn.on_task_dispatched(
             **_RUNTIME,
+            service_account=account(name),
             timeout_sec=300,
             max_instances=5,
             # 500 people a second with chunks of 100. FCM's quota of 10,000 messages a second is for orders' news, too.
@@ -119,7 +128,11 @@ class Exports:
             ),
         )
         run = self._reporting(name, lambda services, request: work(services, request.data))
-        return self._connected(decorate(_named(name, run)))
+        function = self._connected(decorate(_named(name, run)))
+        # Who may enqueue, and call with what is enqueued: firebase_functions 0.6.0 loses the option for it.
+        trigger = function.__firebase_endpoint__.taskQueueTrigger  # type: ignore[attr-defined]
+        trigger["invoker"] = [account(enqueuing) for enqueuing in _ENQUEUING]
+        return function
 
     def _reporting(self, name: str, work: Callable[[Services, Any], None]) -> Function:
         """`work` of the services and what the function is called with; a failure is in the log before it leaves."""
@@ -143,6 +156,11 @@ class Exports:
             return function(*args)
 
         return first_connected
+
+
+def account(function: str) -> str:
+    """The address of the service account that a function runs as; the project is filled in at deployment."""
+    return _ACCOUNT.format(re.sub("[A-Z]", lambda capital: f"-{capital[0].lower()}", function))
 
 
 def _elsewhere(*_: Any) -> None:
