@@ -29,6 +29,8 @@ _NODE_MAJOR = 20
 
 # Events that fireemu has in work at the same time; its default of 8 lets one slow function hold up all others.
 _CONCURRENT_EVENTS = 64
+# Of firebase.json's firestore section.
+_FOR_DEPLOYMENT = frozenset({"location", "edition", "dataAccessMode", "predeploy", "postdeploy"})
 
 
 def find_binary(directory: Path) -> Path:
@@ -176,10 +178,14 @@ def used_ports(project: Project) -> set[str]:
 
 
 def _with_absolute_paths(firestore: Any, directory: Path) -> Any:
-    """The section with the paths of rules and indexes made absolute; it may be a list, one entry for each database."""
+    """The section with the paths of rules and indexes made absolute; it may be a list, one entry for each database.
+
+    Without what only a deployment reads, such as the `location` of a database that is not there yet: fireemu refuses
+    keys that it does not know.
+    """
     if isinstance(firestore, list):
         return [_with_absolute_paths(entry, directory) for entry in firestore]
-    derived = dict(firestore)
+    derived = {key: value for key, value in firestore.items() if key not in _FOR_DEPLOYMENT}
     for key in ("rules", "indexes"):
         if key in derived:
             path = directory / derived[key]
