@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports lock clean
+.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports lock clean doctor preflight
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test-google: ## the end-to-end test with Google's own Auth and Functions emulato
 	@PYTHON="$(PYTHON)" tools/setup.sh --google
 	@FIRESUITE_FIREBASE_TOOLS="$(CURDIR)/tools/firebase-tools/node_modules/.bin/firebase" \
 		$(BIN)/pytest tests/e2e tests/suite/test_google.py --google
+
+doctor: setup ## what this machine lacks to run Wattle
+	@$(BIN)/python -m tools doctor
+
+preflight: setup ## what forbids a deployment of what is here, asking no network: make preflight PROJECT=staging
+	@$(BIN)/python -m tools doctor --deploy $(if $(PROJECT),--project $(PROJECT))
 
 lint: setup ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }

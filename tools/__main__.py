@@ -20,6 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--google", action="store_true", help="Auth and Functions by Google's own emulators")
     command.set_defaults(run=_of("dev"))
 
+    command = commands.add_parser("doctor", help="what this machine lacks; with --deploy, what forbids a deployment")
+    command.add_argument("--deploy", action="store_true", help="look at what would be deployed; asks no network")
+    command.add_argument("--project", metavar="ALIAS", help="with --deploy: dev, staging or production (default: all)")
+    command.set_defaults(run=_of("doctor"))
+
     command = commands.add_parser("seed", help="load the demo data into the emulators that the environment names")
     command.set_defaults(run=_of("seed"))
 
