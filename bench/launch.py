@@ -12,9 +12,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
-import random
 import sys
-import time
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -35,24 +33,15 @@ def _admin_tokens(module: Any) -> None:
 def _slow_channel(module: Any) -> None:
     import grpc  # noqa: PLC0415 (loaded by the module already; not before it)
 
-    class Distance(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
-        """The way to a database that is elsewhere, and its bad moments."""
+    from firesuite.faults import Failure, Faults, at_random  # noqa: PLC0415
 
-        def _travel(self, proceed: Callable[..., Any], details: Any, request: Any) -> Any:
-            time.sleep(LATENCY)
-            if FAULTS and random.random() < FAULTS:  # noqa: S311 (chance, not secrecy)
-                # A deadline that has passed before the call leaves: the failure is gRPC's own, not an imitation.
-                details = details._replace(timeout=1e-9)
-            return proceed(details, request)
-
-        intercept_unary_unary = _travel
-        intercept_unary_stream = _travel
-
+    faults = Faults(at_random(1, FAULTS, Failure(grpc.StatusCode.DEADLINE_EXCEEDED)))
+    faults.slow(LATENCY)
     open_channel = module.open_channel
 
     def open_slow_channel(emulator: str | None) -> Any:
         channel, credentials = open_channel(emulator)
-        return grpc.intercept_channel(channel, Distance()), credentials
+        return grpc.intercept_channel(channel, faults), credentials
 
     module.open_channel = open_slow_channel
 

@@ -12,6 +12,7 @@ import httpx
 from tests.backend import User
 from tests.described import ApiClient
 
+from firesuite.faults import Faults
 from wattle import config
 from wattle.adapters.fcm import Fcm
 from wattle.adapters.firestore import Firestore
@@ -37,49 +38,11 @@ class Clock:
         self._moved += timedelta(**by)
 
 
-class Unavailable(grpc.RpcError):
-    def code(self):
-        return grpc.StatusCode.UNAVAILABLE
-
-    def details(self):
-        return "a fault of the test"
-
-
-class Faults(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Fails the calls to Firestore whose request speaks of one of `about`, a part of a path or a field's name, and of
-    none of `not_about`. It counts all calls, and calls `before` before each."""
-
-    def __init__(self) -> None:
-        self.about = ()
-        self.not_about = ()
-        self.calls = 0
-        self.before = lambda: None
-
-    def _intercept(self, continuation, details, request):
-        self.calls += 1
-        self.before()
-        data = request.SerializeToString()
-        if self._speaks_of(data, self.about) and not self._speaks_of(data, self.not_about):
-            raise Unavailable
-        return continuation(details, request)
-
-    @staticmethod
-    def _speaks_of(data, names):
-        return any(name.encode() in data for name in names)
-
-    intercept_unary_unary = _intercept
-    intercept_unary_stream = _intercept
-
-
 class Instance:
-    """One instance of the API: `http` talks to it, headers of a User (`user.headers`) sign in.
+    """One instance of the API: `http` talks to it, headers of a User (`user.headers`) sign in. `faults` is what becomes
+    of its calls to Firestore."""
 
-    `wrap` may stand in for the channel to Firestore, as `FaultyChannel` does.
-    """
-
-    def __init__(
-        self, backend, *, clock=None, app_check=None, verifier=None, routes=ROUTES, wrap=None, **settings
-    ) -> None:
+    def __init__(self, backend, *, clock=None, app_check=None, verifier=None, routes=ROUTES, **settings) -> None:
         self.clock = clock or Clock()
         self.faults = Faults()
         ports = backend.suite.ports
@@ -98,10 +61,10 @@ class Instance:
         )
         channel, credentials = open_channel(firestore)
         self._channel = channel
-        self.firestore_channel = (wrap or (lambda same: same))(grpc.intercept_channel(channel, self.faults))
+        self.firestore = Firestore(backend.project_id, grpc.intercept_channel(channel, self.faults), credentials)
         self.services = Services(
             self.config,
-            firestore=Firestore(backend.project_id, self.firestore_channel, credentials),
+            firestore=self.firestore,
             identity=Identity(IdentityToolkit(backend.project_id, "k", auth)),
             verifier=verifier or TokenVerifier(backend.project_id, None),
             fcm=Fcm(backend.project_id, self.config.fcm_emulator),

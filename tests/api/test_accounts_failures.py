@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from firesuite.faults import mentioning
 from wattle.adapters.identity_toolkit import IdentityUnavailable
 
 
@@ -59,12 +60,12 @@ def fault(request, api):
 
     def begin():
         if place == "firestore":
-            api.faults.about = ("validAfter", "auditLog")
+            api.faults.follow(mentioning("validAfter", "auditLog"))
         else:
             api.identity.left, api.identity.done = where
 
     def end():
-        api.faults.about = ()
+        api.faults.reset()
         api.identity.left = None
 
     return begin, end

@@ -80,7 +80,11 @@ class TestBatch:
         api = instance()
         api.http.get("/v1/users/me", headers=user.headers)
         together = threading.Barrier(10)
-        api.faults.before = lambda: together.wait(timeout=10)
+
+        def meet(_call):
+            together.wait(timeout=10)
+
+        api.faults.follow(meet)
         body = {"requests": [{"path": f"/v1/orders/o{number}"} for number in range(10)]}
         response = api.http.post("/v1/batch", json=body, headers=user.headers)
         assert {answer["body"]["code"] for answer in response.json()["data"]} == {"ORDER_NOT_FOUND"}

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from tests.api.orders import code, place, placed, stock
-from tests.faults import Failure, FaultyChannel, each
 
+from firesuite.faults import Failure, each
 from wattle.adapters.firestore import Query
 from wattle.kit.retry import Deadline
 
@@ -163,10 +163,10 @@ class TestChange:
 
     def test_a_commit_of_unknown_outcome_is_not_made_twice(self, backend, instance, admin):
         product = backend.product(stock=20)
-        here = instance(wrap=FaultyChannel)
-        here.firestore_channel.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
+        here = instance()
+        here.faults.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
         changed = here.as_user(admin).patch(f"/v1/admin/products/{product}", {"stockChange": 10})
-        here.firestore_channel.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
+        here.faults.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
         created = here.as_user(admin).post("/v1/admin/products", NEW)
         assert (changed.status_code, created.status_code) == (200, 201)
         assert changed.json()["data"]["stock"] == stock(backend, product) == 30

@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+from firesuite.faults import mentioning
 from wattle.api import ROUTES
 from wattle.context import Context
 from wattle.http.routing import Route
@@ -138,7 +139,7 @@ class TestPrivacy:
         api.http.post("/v1/auth/login", json={"email": person.email, "password": password})
         assert get("/v1/careless", headers=headers).status_code == 500
         for about in ("/documents/users/", "orders"):
-            api.faults.about = (about,)
+            api.faults.follow(mentioning(about))
             get(f"/v1/orders/{order_id}", headers=headers)
             get("/v1/screens/home", headers=headers)
         written = json.dumps(lines(), ensure_ascii=False)

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from firesuite.faults import mentioning
 from wattle.adapters.telemetry import OpenTelemetry
 from wattle.kit import tracing
 
@@ -64,7 +65,7 @@ class TestSpans:
         assert {call.parent.span_id for call in calls} == {request.context.span_id}
 
     def test_a_failure_is_marked_and_names_nobody(self, api, user, spans):
-        api.faults.about = (user.uid,)
+        api.faults.follow(mentioning(user.uid))
         assert api.http.get("/v1/users/me", headers=user.headers).status_code == 503
         *calls, request = spans()
         assert request.status.status_code is StatusCode.ERROR

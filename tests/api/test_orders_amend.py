@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from tests.api.orders import ADDRESS, code, lines, move, place, placed, stock
-from tests.faults import Failure, FaultyChannel, each
+
+from firesuite.faults import Failure, each
 
 
 class TestAmend:
@@ -177,8 +178,8 @@ class TestAmend:
     def test_a_commit_of_unknown_outcome_is_not_made_twice(self, backend, instance, user):
         product = backend.product(stock=10)
         order = placed(user, (product, 1))
-        here = instance(wrap=FaultyChannel)
-        here.firestore_channel.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
+        here = instance()
+        here.faults.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
         response = here.as_user(user).patch(f"/v1/orders/{order['id']}", {"items": lines((product, 4))})
         assert response.status_code == 200
         assert response.json()["data"] == user.get(f"/v1/orders/{order['id']}").json()["data"]

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from tests.api.orders import code, move, placed, stock
-from tests.faults import Failure, FaultyChannel, each
 
+from firesuite.faults import Failure, each
 from wattle.adapters.firestore import Delete
 from wattle.kit.retry import Deadline
 
@@ -85,8 +85,8 @@ class TestCancel:
     @pytest.mark.parametrize("landed", [True, False])
     def test_a_commit_of_unknown_outcome_is_not_made_twice(self, backend, instance, *, user, admin, who, landed):
         order = placed(user, (product := backend.product(stock=5), 3))
-        here = instance(wrap=FaultyChannel)
-        here.firestore_channel.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=landed)))
+        here = instance()
+        here.faults.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=landed)))
         if who == "customer":
             response = here.as_user(user).post(f"/v1/orders/{order['id']}/cancel", {})
         else:
@@ -99,8 +99,8 @@ class TestCancel:
 
     def test_a_move_that_landed_is_no_invalid_transition(self, backend, instance, user, admin):
         order = placed(user, (backend.product(), 1))
-        here = instance(wrap=FaultyChannel)
-        here.firestore_channel.follow(each("Commit", Failure(grpc.StatusCode.DEADLINE_EXCEEDED, after=True)))
+        here = instance()
+        here.faults.follow(each("Commit", Failure(grpc.StatusCode.DEADLINE_EXCEEDED, after=True)))
         path = f"/v1/admin/orders/{order['id']}/status"
         response = here.as_user(admin).post(path, {"status": "confirmed"})
         assert response.status_code == 200, response.text

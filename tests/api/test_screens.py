@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from firesuite.faults import mentioning
+
 
 def code(response):
     return response.status_code, response.json()["code"]
@@ -48,7 +50,11 @@ class TestHome:
         api = instance()
         api.http.get("/v1/screens/home", headers=customer.headers)
         together = threading.Barrier(3)
-        api.faults.before = lambda: together.wait(timeout=10)
+
+        def meet(_call):
+            together.wait(timeout=10)
+
+        api.faults.follow(meet)
         response = api.http.get("/v1/screens/home", headers=customer.headers)
         assert {section["status"] for section in response.json()["data"].values()} == {"ok"}
 
@@ -59,8 +65,8 @@ class TestHome:
     def test_a_section_that_fails_says_so_and_the_others_come(self, instance, customer, collection, section, caplog):
         api = instance()
         api.http.get("/v1/screens/home", headers=customer.headers)
-        api.faults.about = (collection,)
-        api.faults.not_about = ("/counters/",) if section == "profile" else ()
+        others = ("/counters/",) if section == "profile" else ()
+        api.faults.follow(mentioning(collection, but_not=others))
         response = api.http.get("/v1/screens/home", headers=customer.headers)
         assert response.status_code == 200
         home = response.json()["data"]
@@ -70,7 +76,7 @@ class TestHome:
 
     def test_when_nothing_can_be_shown_it_says_so_as_a_whole(self, instance, user):
         api = instance()
-        api.faults.about = ("documents",)
+        api.faults.follow(mentioning("documents"))
         response = api.http.get("/v1/screens/home", headers=user.headers)
         assert code(response) == (503, "UNAVAILABLE")
         assert response.headers["Retry-After"]

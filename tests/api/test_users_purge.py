@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 from tests.backend import eventually
-from tests.faults import Failure, FaultyChannel, each, nothing
 
+from firesuite.faults import Failure, Faults, each, nothing
 from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import Create, Firestore, Query, Update
 from wattle.adapters.firestore.client import open_channel
@@ -46,10 +46,15 @@ class Unsteady(Identity):
             raise IdentityUnavailable("a fault of the test")
 
 
+@pytest.fixture
+def faults():
+    return Faults()
+
+
 @pytest.fixture(scope="module")
 def channel(backend):
     channel, _ = open_channel(f"127.0.0.1:{backend.suite.ports.firestore}")
-    yield FaultyChannel(channel)
+    yield channel
     channel.close()
 
 
@@ -59,10 +64,10 @@ def identity(backend):
 
 
 @pytest.fixture
-def erasure(backend, channel, identity):
+def erasure(backend, channel, faults, identity):
     """A purge of its own, two documents at a time, whose calls to Firestore follow a plan."""
-    channel.follow(nothing)
-    firestore = Firestore(backend.project_id, channel, (("authorization", "Bearer owner"),))
+    faulty = grpc.intercept_channel(channel, faults)
+    firestore = Firestore(backend.project_id, faulty, (("authorization", "Bearer owner"),))
     return ErasureService(
         firestore,
         identity=identity,
@@ -243,11 +248,11 @@ def killed_at(number):
 
     lost = []
 
-    def plan(method, present):
-        if present == number and method == "Commit":
-            lost.append(method)
+    def plan(call):
+        if call.number == number and call.method == "Commit":
+            lost.append(call)
             return Failure(grpc.StatusCode.UNAVAILABLE, after=True)
-        if (present == number and method != "Rollback") or (lost and present == number + 1):
+        if (call.number == number and call.method != "Rollback") or (lost and call.number == number + 1):
             raise Killed
         return None
 
@@ -255,7 +260,7 @@ def killed_at(number):
 
 
 class TestKilled:
-    def test_at_every_call(self, backend, erasure, channel, people):
+    def test_at_every_call(self, backend, erasure, faults, people):
         """Whichever call to Firestore is the last of a run, the next run completes it, and counts nothing twice."""
         for number in itertools.count(1):
             user = backend.user()
@@ -265,13 +270,13 @@ class TestKilled:
             profile = {"deletedAt": PAST, "purgeAt": PAST, "notificationPreferences": {}, "version": 1}
             backend.firestore.commit([Create(f"users/{user.uid}", profile)], Deadline.after(10))
 
-            channel.follow(killed_at(number))
+            faults.follow(killed_at(number))
             try:
                 erasure.purge(user.uid, Deadline.after(30))
-                last = len(channel.calls) < number
+                last = len(faults.calls) < number
             except Killed:
                 last = False
-                channel.follow(nothing)
+                faults.follow(nothing)
                 erasure.purge(user.uid, Deadline.after(30))
             assert traces(backend, user.uid) == []
             assert people.account(user.uid) is None
@@ -295,10 +300,10 @@ class TestKilled:
         assert identity.account(member.uid) is None
         assert backend.document(f"purges/{pseudonym(member.uid)}")["counts"] == COUNTS
 
-    def test_commits_whose_answer_is_lost_count_once(self, backend, erasure, channel, member):
+    def test_commits_whose_answer_is_lost_count_once(self, backend, erasure, faults, member):
         stored(backend, member.uid)
         left(backend, member)
-        channel.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True), times=9))
+        faults.follow(each("Commit", Failure(grpc.StatusCode.UNAVAILABLE, after=True), times=9))
         assert erasure.purge(member.uid, Deadline.after(60)) is True
         assert traces(backend, member.uid) == []
         assert backend.document(f"purges/{pseudonym(member.uid)}")["counts"] == COUNTS

@@ -13,43 +13,22 @@ from wattle.adapters.firestore import Query
 CODE = Path(__file__).resolve().parents[2] / "functions" / "wattle"
 
 
-class RecordingChannel:
-    """Stands in for the channel of `Firestore`: keeps the queries and the written documents that pass."""
+class Recording:
+    """A plan for the calls to Firestore by which none fails: it keeps the queries and the written documents."""
 
-    def __init__(self, channel) -> None:
-        self._channel = channel
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self.queries = []
         self.writes = []
 
-    def unary_unary(self, method, **options):
-        return self._recorded(method, self._channel.unary_unary(method, **options))
-
-    def unary_stream(self, method, **options):
-        return self._recorded(method, self._channel.unary_stream(method, **options))
-
-    def _recorded(self, method, inner):
-        name = method.rpartition("/")[2]
-
-        def note(request):
-            with self._lock:
-                if name == "RunQuery":
-                    self.queries.append(request.structured_query)
-                elif name == "RunAggregationQuery":
-                    self.queries.append(request.structured_aggregation_query.structured_query)
-                elif name == "Commit":
-                    self.writes.extend(request.writes)
-
-        class Call:
-            def __call__(self, request, **how):
-                note(request)
-                return inner(request, **how)
-
-            def future(self, request, **how):
-                note(request)
-                return inner.future(request, **how)
-
-        return Call()
+    def __call__(self, call) -> None:
+        with self._lock:
+            if call.method == "RunQuery":
+                self.queries.append(call.request.structured_query)
+            elif call.method == "RunAggregationQuery":
+                self.queries.append(call.request.structured_aggregation_query.structured_query)
+            elif call.method == "Commit":
+                self.writes.extend(call.request.writes)
 
 
 class Sites:

@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from tests.faults import FaultyChannel, nothing
 from tests.in_process import Instance
 from tests.samples import sample
 from tests.signing import PROJECT, CertificateEndpoint, Key
@@ -101,7 +100,6 @@ class Doors:
     """The API with real signatures, what it sends to Firestore, and who knocks."""
 
     instance: Instance
-    channel: FaultyChannel
     key: Key
     forger: Key
     revoked: str
@@ -139,15 +137,10 @@ def doors(backend, people, world):
     assert revoked.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
     world.profile(disabled)
     assert world.admin.post(f"/v1/admin/users/{disabled.uid}/disable", {}).status_code == 200
-    channels = []
-    instance = Instance(
-        backend,
-        verifier=TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates)),
-        wrap=lambda channel: channels.append(FaultyChannel(channel)) or channels[0],
-    )
+    instance = Instance(backend, verifier=TokenVerifier(PROJECT, KeyStore(endpoint.url, certificates)))
     # Of sign-ins some seconds ago: before the sessions ended, and late enough for what asks for a recent one.
     tokens = [key.token(user.uid, role="admin") for user in (revoked, disabled)]
-    yield Doors(instance, channels[0], key, forger, *tokens)
+    yield Doors(instance, key, forger, *tokens)
     instance.close()
     endpoint.close()
 
@@ -174,9 +167,9 @@ def send(http, route, call, header):
 
 def knock(doors, route, call, header):
     """The answer to a call; the paths that it would have changed, but for the counters of rate limits."""
-    doors.channel.follow(nothing)
+    doors.instance.faults.reset()
     response = send(doors.instance.http, route, call, header)
-    return response, [path for path in doors.channel.written if not path.startswith("rateLimits/")]
+    return response, [path for path in doors.instance.faults.written if not path.startswith("rateLimits/")]
 
 
 def told(response):

@@ -11,7 +11,7 @@ import pytest
 from tests.api.orders import lines
 from tests.conftest import ROOT
 from tests.contract.index_needs import COLLECTION, Indexes
-from tests.contract.recording import RecordingChannel
+from tests.contract.recording import Recording
 
 from wattle.inbox.message import Message, Text
 from wattle.kit.retry import Deadline
@@ -37,7 +37,9 @@ def written(backend, admin):
     """By (collection group, field, whether at the root) the values that a working day writes, sentinels as None."""
     from tests.in_process import Instance
 
-    one = Instance(backend, wrap=RecordingChannel)
+    one = Instance(backend)
+    recording = Recording()
+    one.faults.follow(recording)
     person = one.as_user(backend.user())
     shop = one.as_user(admin)
     product = shop.post("/v1/admin/products", {"name": "Tea", "unitPrice": 1, "currency": "AUD"}).json()["data"]["id"]
@@ -63,7 +65,7 @@ def written(backend, admin):
     assert shop.post("/v1/admin/push", news).status_code == 202
     assert person.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
     found = {}
-    for write in one.firestore_channel.writes:
+    for write in recording.writes:
         segments = write.update.name.partition("/documents/")[2].split("/")
         for field, value in write.update.fields.items():
             found.setdefault((segments[-2], field, len(segments) == 2), []).append(value)

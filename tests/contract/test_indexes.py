@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.conftest import ROOT
 from tests.contract.index_needs import Indexes, need_of
-from tests.contract.recording import RecordingChannel, Sites
+from tests.contract.recording import Recording, Sites
 
 from firesuite.ports import Ports
 from firesuite.project import Project
@@ -120,27 +120,27 @@ def recorded(backend, admin):
     from tests.in_process import Instance
 
     sites = Sites()
-    one = Instance(backend, wrap=RecordingChannel, RATE_LIMIT_SCALE="1000")
-    channel = one.firestore_channel
+    one = Instance(backend, RATE_LIMIT_SCALE="1000")
+    recording = Recording()
+    one.faults.follow(recording)
     refused = []
     with sites.watched():
         for route, model in lists():
             path = route.path.replace("{order_id}", own_order(backend, admin))
             assert "{" not in path, f"say here what stands in {route.path}"
             for parameters in combinations(model):
-                before = len(channel.queries)
+                before = len(recording.queries)
                 answer = one.as_user(admin).get(path, params=parameters)
                 if answer.status_code == 200:
                     continue
-                if answer.status_code != 400 or len(channel.queries) > before:
+                if answer.status_code != 400 or len(recording.queries) > before:
                     refused.append((path, parameters, answer.text))
-        firestore = Firestore(backend.project_id, channel, (("authorization", "Bearer owner"),))
         for call in OTHERS:
             try:
-                call(firestore)
+                call(one.firestore)
             except FirestoreError as error:
                 refused.append(str(error))
-    yield channel.queries, sites, refused
+    yield recording.queries, sites, refused
     one.close()
 
 

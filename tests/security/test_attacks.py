@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pytest
 from tests.api.orders import code, lines, place, placed
-from tests.faults import FaultyChannel, nothing
 from tests.in_process import Clock, Instance
 from tests.samples import sample
 
@@ -55,13 +54,8 @@ WAYS_ROUND = (
 
 @pytest.fixture(scope="module")
 def watched(backend):
-    """An instance of the API, and what it writes: `watched.channel.written`."""
-    channels = []
-    one = Instance(
-        backend, wrap=lambda channel: channels.append(FaultyChannel(channel)) or channels[0], RATE_LIMIT_SCALE="1000"
-    )
-    one.channel = channels[0]
-    one.channel.follow(nothing)
+    """An instance of the API, and what it writes: `watched.faults.written`."""
+    one = Instance(backend, RATE_LIMIT_SCALE="1000")
     yield one
     one.close()
 
@@ -126,11 +120,11 @@ class TestMassAssignment:
         known = set(bind(route).body.model_json_schema()["properties"])
         for name in NEVER_A_CLIENTS.keys() - known:
             body = {**(call.body or {}), name: NEVER_A_CLIENTS[name]}
-            watched.channel.written.clear()
+            watched.faults.reset()
             answer = watched.http.request(route.method, call.path, json=body, headers=caller.headers)
             assert code(answer) == (400, "VALIDATION_FAILED"), name
             assert [error["field"] for error in answer.json()["errors"]] == [name]
-            assert [path for path in watched.channel.written if not path.startswith("rateLimits/")] == []
+            assert [path for path in watched.faults.written if not path.startswith("rateLimits/")] == []
 
     def test_prices_and_owners_of_lines_are_not_the_clients(self, backend, user):
         product = backend.product(unitPrice=900)

@@ -79,12 +79,13 @@ def copy_of_sample(directory):
     return directory
 
 
-def database_of(suite):
-    """A Firestore client for the suite's own database, by host and port rather than by the environment."""
+def database_of(suite, project=None):
+    """A Firestore client for the suite's own database or another project's, by host and port rather than by the
+    environment."""
     before = os.environ.get("FIRESTORE_EMULATOR_HOST")
     os.environ["FIRESTORE_EMULATOR_HOST"] = suite.environment["FIRESTORE_EMULATOR_HOST"]
     try:
-        return firestore.Client(project=suite.project.project_id, credentials=AnonymousCredentials())
+        return firestore.Client(project=project or suite.project.project_id, credentials=AnonymousCredentials())
     finally:
         if before is None:
             del os.environ["FIRESTORE_EMULATOR_HOST"]

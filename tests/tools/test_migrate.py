@@ -12,10 +12,10 @@ import grpc
 import pytest
 from tests.backend import eventually
 from tests.conftest import ROOT
-from tests.faults import Failure, FaultyChannel, at_random, each
 from tools.migrate import MigrationError, Run, apply, preview
 from tools.migrations import Migration, load
 
+from firesuite.faults import Failure, Faults, at_random, each
 from tools import migrate
 from wattle.adapters.firestore import Create, Document, Firestore, Query
 from wattle.adapters.firestore.client import open_channel
@@ -32,8 +32,9 @@ def project(backend):
     name = f"demo-{uuid.uuid4().hex[:10]}"
     session = backend.suite.control.create_session(name)
     channel, credentials = open_channel(f"127.0.0.1:{backend.suite.ports.firestore}")
-    firestore = Firestore(name, FaultyChannel(channel), credentials)
-    firestore.faults = firestore._rpc._channel
+    faults = Faults()
+    firestore = Firestore(name, grpc.intercept_channel(channel, faults), credentials)
+    firestore.faults = faults
     firestore.name = name
     yield firestore
     channel.close()
@@ -155,7 +156,7 @@ class TestUnderFire:
         fill(project, 130)
         project.faults.follow(at_random(seed, 0.2))
         finish(project)
-        project.faults.follow(lambda _method, _number: None)
+        project.faults.reset()
         assert numbers(project) == [1] * 130
 
     def test_two_at_once_are_one(self, project):

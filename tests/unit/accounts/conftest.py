@@ -1,9 +1,10 @@
 import itertools
 from datetime import UTC, datetime
 
+import grpc
 import pytest
-from tests.faults import FaultyChannel, nothing
 
+from firesuite.faults import Faults
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 
@@ -36,14 +37,19 @@ def time():
 @pytest.fixture(scope="module")
 def channel(backend):
     channel, _ = open_channel(f"127.0.0.1:{backend.suite.ports.firestore}")
-    yield FaultyChannel(channel)
+    yield channel
     channel.close()
 
 
 @pytest.fixture
-def firestore(backend, channel):
-    channel.follow(nothing)
-    return Firestore(backend.project_id, channel, (("authorization", "Bearer owner"),))
+def faults():
+    return Faults()
+
+
+@pytest.fixture
+def firestore(backend, channel, faults):
+    faulty = grpc.intercept_channel(channel, faults)
+    return Firestore(backend.project_id, faulty, (("authorization", "Bearer owner"),))
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import grpc
 import pytest
-from tests.faults import Failure, each, nothing
 
+from firesuite.faults import Failure, each, nothing
 from wattle.accounts.errors import RecentSignInRequired
 from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import FirestoreUnavailable, track_usage
@@ -59,25 +59,25 @@ class TestAtOnce:
         assert verdict(here, caller(uid, time), at_once=True) == "TOKEN_REVOKED"
         assert verdict(here, caller(uid, time, seconds=1), at_once=True) is None
 
-    def test_it_is_one_read_and_asked_once(self, process, uid, time, channel):
+    def test_it_is_one_read_and_asked_once(self, process, uid, time, faults):
         sessions = process()
         with track_usage() as usage:
             check = sessions.check(caller(uid, time), Deadline.after(10), at_once=True)
             check()
             check()
-        assert (usage.reads, usage.round_trips, channel.calls) == (1, 1, ["GetDocument"])
+        assert (usage.reads, usage.round_trips, faults.calls) == (1, 1, ["GetDocument"])
 
-    def test_a_read_that_fails_is_tried_again(self, process, uid, time, channel):
-        channel.follow(each("GetDocument", AWAY))
+    def test_a_read_that_fails_is_tried_again(self, process, uid, time, faults):
+        faults.follow(each("GetDocument", AWAY))
         assert verdict(process(), caller(uid, time), at_once=True) is None
 
-    def test_when_nobody_can_tell_nothing_is_written(self, process, uid, time, channel):
-        channel.follow(each("GetDocument", AWAY, times=99))
+    def test_when_nobody_can_tell_nothing_is_written(self, process, uid, time, faults):
+        faults.follow(each("GetDocument", AWAY, times=99))
         check = process().check(caller(uid, time), Deadline.after(5), at_once=True)
         with pytest.raises(FirestoreUnavailable):
             check()
         # Another attempt may learn it.
-        channel.follow(nothing)
+        faults.follow(nothing)
         check()
 
 
@@ -102,29 +102,29 @@ class TestWithinAMinute:
         revoke(firestore, process(), uid, time, AccountState.DISABLED)
         assert verdict(process(), caller(uid, time)) == "USER_DISABLED"
 
-    def test_a_thousand_readers_are_one_query_a_minute_and_none_of_them_pays(self, process, uid, time, channel):
+    def test_a_thousand_readers_are_one_query_a_minute_and_none_of_them_pays(self, process, uid, time, faults):
         sessions = process()
         with track_usage() as usage:
             for number in range(1000):
                 assert verdict(sessions, caller(f"{uid}-{number}", time)) is None
-        assert channel.calls == ["RunQuery"]
+        assert faults.calls == ["RunQuery"]
         assert (usage.reads, usage.round_trips) == (0, 0)
 
-    def test_without_the_database_the_old_list_is_used(self, firestore, process, uid, time, channel, caplog):
+    def test_without_the_database_the_old_list_is_used(self, firestore, process, uid, time, faults, caplog):
         here, there = process(), process()
         revoke(firestore, here, uid, time)
         assert verdict(here, caller(uid, time)) == "TOKEN_REVOKED"
         revoke(firestore, there, f"{uid}-2", time)
-        channel.follow(each("RunQuery", AWAY, times=99))
+        faults.follow(each("RunQuery", AWAY, times=99))
         time.monotonic += 60
         assert verdict(here, caller(uid, time)) == "TOKEN_REVOKED"
         assert verdict(here, caller(f"{uid}-2", time)) is None
         assert "the old one is used" in caplog.text
         # It is not asked again for each request, but some seconds later.
-        calls = len(channel.calls)
+        calls = len(faults.calls)
         assert verdict(here, caller(f"{uid}-2", time)) is None
-        assert len(channel.calls) == calls
-        channel.follow(nothing)
+        assert len(faults.calls) == calls
+        faults.follow(nothing)
         time.monotonic += 5
         assert verdict(here, caller(f"{uid}-2", time)) == "TOKEN_REVOKED"
 

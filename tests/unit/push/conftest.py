@@ -1,8 +1,7 @@
 import uuid
 
 import pytest
-from tests.faults import FaultyChannel
-from tests.unit.push.world import Server, World
+from tests.unit.push.world import World
 
 from wattle.adapters.firestore.client import open_channel
 
@@ -19,7 +18,7 @@ def push_project(backend):
 @pytest.fixture(scope="session")
 def push_channel(backend):
     channel, _ = open_channel(f"127.0.0.1:{backend.suite.ports.firestore}")
-    yield FaultyChannel(Server(channel))
+    yield channel
     channel.close()
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
 
+from firesuite.faults import LOST, RETRIABLE, Died, Failure
 from wattle import tasks
 from wattle.adapters.cloud_tasks import TasksUnavailable
 from wattle.adapters.firestore import FirestoreError
@@ -315,18 +315,18 @@ class Crowd:
         where, after, dies = dice.randint(1, 16), dice.random() < 0.5, dice.random() < 0.6
         status = dice.choice(LOST if after else RETRIABLE)
 
-        def plan(method, number):
-            if number != where or method == "Rollback":
+        def plan(call):
+            if call.number != where or call.method == "Rollback":
                 return None
-            return Failure(None if dies else status, after=after and (dies or method == "Commit"))
+            return Failure(None if dies else status, after=after and (dies or call.method == "Commit"))
 
-        self.world.channel.follow(plan)
+        self.world.firestore_faults.follow(plan)
         if dice.random() < 0.4:
             countdown = iter([None] * dice.randint(0, 3) + [("after", Died())])
             self.world.fcm_faults.plan = lambda: next(countdown, None)
 
     def heal(self):
-        self.world.channel.follow(nothing)
+        self.world.firestore_faults.reset()
         self.world.fcm_faults.plan = lambda: None
 
     def check(self, broadcast, faults):

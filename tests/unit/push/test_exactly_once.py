@@ -17,9 +17,9 @@ from dataclasses import replace
 
 import pytest
 import requests
-from tests.faults import LOST, RETRIABLE, Died, Failure, nothing
 from tests.unit.push.world import order_event
 
+from firesuite.faults import LOST, RETRIABLE, Died, Failure
 from wattle.adapters.firestore import Create, Increment, Query, Update
 from wattle.errors import Unavailable
 from wattle.push.orders import order_message
@@ -124,7 +124,7 @@ class Run:
         self.faults += 1
         if roll < 0.75:
             where = self.dice.randint(1, 14)
-            self.world.channel.follow(self.a_fault(where))
+            self.world.firestore_faults.follow(self.a_fault(where))
         else:
             countdown = iter([None] * self.dice.randint(0, 2))
             when = self.dice.choice(("before", "after", "after"))
@@ -137,17 +137,17 @@ class Run:
         after, dies = self.dice.random() < 0.5, self.dice.random() < 0.5
         status = self.dice.choice(LOST if after else RETRIABLE)
 
-        def plan(method, number):
+        def plan(call):
             # Locks that cannot be given back are held for a minute of real time: too long to wait for here.
-            if number != where or method == "Rollback":
+            if call.number != where or call.method == "Rollback":
                 return None
             # A read that fails after it took effect is one that failed.
-            return Failure(None if dies else status, after=after and (dies or method == "Commit"))
+            return Failure(None if dies else status, after=after and (dies or call.method == "Commit"))
 
         return plan
 
     def heal(self):
-        self.world.channel.follow(nothing)
+        self.world.firestore_faults.reset()
         self.world.fcm_faults.plan = lambda: None
 
     def person_acts(self):

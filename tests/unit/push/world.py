@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import httpx
 import requests
-from tests.faults import nothing
 
+from firesuite.faults import Faults
 from wattle import config
 from wattle.adapters.fcm import Fcm
 from wattle.adapters.firestore import Create, Firestore, Query, Update, messages
@@ -47,42 +47,32 @@ class Clock:
             self.now += timedelta(seconds=seconds)
 
 
-class Server:
-    """The channel below the faults. It knows the transactions that each thread has open, and ends those of one that
-    died, as Firestore does after 60 idle seconds: until then others wait for their locks.
+class Server(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Stands below the faults. It knows the transactions that each thread has open, and ends those of one that died, as
+    Firestore does after 60 idle seconds: until then others wait for their locks.
     """
 
     def __init__(self, channel) -> None:
-        self._channel = channel
         self._open = {}
         self._rollback = channel.unary_unary(
             "/google.firestore.v1.Firestore/Rollback",
             request_serializer=lambda message: message.SerializeToString(),
         )
 
-    def unary_unary(self, method, **options):
-        inner = self._channel.unary_unary(method, **options)
+    def intercept_unary_unary(self, proceed, details, request):
+        call = proceed(details, request)
+        if details.method.endswith("/BeginTransaction"):
+            self._mine().add(call.result().transaction)
+        elif details.method.endswith(("/Commit", "/Rollback")):
+            call.result()  # one that fails leaves it open
+            self._mine().discard(request.transaction)
+        return call
 
-        def call(request, *, timeout, metadata):
-            answer = inner(request, timeout=timeout, metadata=metadata)
-            if method.endswith("/BeginTransaction"):
+    def intercept_unary_stream(self, proceed, details, request):
+        for answer in proceed(details, request):
+            if details.method.endswith("/BatchGetDocuments") and answer.transaction:
                 self._mine().add(answer.transaction)
-            elif method.endswith(("/Commit", "/Rollback")):
-                self._mine().discard(request.transaction)
-            return answer
-
-        return call
-
-    def unary_stream(self, method, **options):
-        inner = self._channel.unary_stream(method, **options)
-
-        def call(request, *, timeout, metadata):
-            for answer in inner(request, timeout=timeout, metadata=metadata):
-                if method.endswith("/BatchGetDocuments") and answer.transaction:
-                    self._mine().add(answer.transaction)
-                yield answer
-
-        return call
+            yield answer
 
     def end_transactions(self, database):
         """Of the thread that calls."""
@@ -125,8 +115,9 @@ class World:
     def __init__(self, backend, project_id, channel) -> None:
         ports = backend.suite.ports
         self.clock = Clock()
-        self.channel = channel
-        channel.follow(nothing)
+        self.firestore_faults = Faults()
+        self._server = Server(channel)
+        faulty = grpc.intercept_channel(channel, self.firestore_faults, self._server)
         self.config = config.read(
             {
                 "GCLOUD_PROJECT": project_id,
@@ -139,7 +130,7 @@ class World:
                 "FCM_EMULATOR_HOST": f"127.0.0.1:{ports.fcm}",
             }
         )
-        self.firestore = Firestore(project_id, channel, (("authorization", "Bearer owner"),))
+        self.firestore = Firestore(project_id, faulty, (("authorization", "Bearer owner"),))
         self.fcm = Fcm(project_id, self.config.fcm_emulator)
         self.fcm_faults = self.fcm._http = FaultySession(self.fcm._http)
         self.paused = []
@@ -159,7 +150,7 @@ class World:
         self.sink.delete("")
 
     def close(self) -> None:
-        self.channel.follow(nothing)
+        self.firestore_faults.reset()
         self.fcm.close() if hasattr(self.fcm, "close") else self.fcm_faults.close()
         self.sink.close()
 
@@ -173,7 +164,7 @@ class World:
 
     def bury(self):
         """End what a process that died in this thread left open."""
-        self.channel._channel.end_transactions(self.firestore._database)
+        self._server.end_transactions(self.firestore._database)
 
     def soon(self):
         return Deadline.after(50)

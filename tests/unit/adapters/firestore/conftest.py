@@ -1,8 +1,9 @@
 import uuid
 
+import grpc
 import pytest
-from tests.faults import FaultyChannel
 
+from firesuite.faults import Faults
 from wattle.adapters.firestore import Firestore
 from wattle.adapters.firestore.client import open_channel
 from wattle.kit.retry import Deadline
@@ -27,15 +28,19 @@ def emulator(backend):
 @pytest.fixture(scope="session")
 def channel(emulator):
     channel, _ = open_channel(emulator)
-    yield FaultyChannel(channel)
+    yield channel
     channel.close()
 
 
 @pytest.fixture
-def firestore(project, channel):
-    channel.follow(lambda _method, _number: None)
-    channel.slow = 0.0
-    return Firestore(project.project, channel, (("authorization", "Bearer owner"),))
+def faults():
+    return Faults()
+
+
+@pytest.fixture
+def firestore(project, channel, faults):
+    faulty = grpc.intercept_channel(channel, faults)
+    return Firestore(project.project, faulty, (("authorization", "Bearer owner"),))
 
 
 @pytest.fixture

@@ -78,10 +78,10 @@ class TestValues:
         assert firestore.get(path, soon).data["at"].isoformat() == MOMENT.isoformat()
 
     @pytest.mark.parametrize("value", [datetime(2026, 1, 1), object(), {1, 2}, 1j])  # noqa: DTZ001 (that is the point)
-    def test_what_firestore_has_no_value_for_is_refused_before_it_is_sent(self, firestore, channel, path, soon, value):
+    def test_what_firestore_has_no_value_for_is_refused_before_it_is_sent(self, firestore, faults, path, soon, value):
         with pytest.raises(TypeError):
             firestore.commit([Create(path, {"value": value})], soon)
-        assert channel.calls == []
+        assert faults.calls == []
 
 
 class TestWrites:

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from tests.faults import Failure, at, each
 
+from firesuite.faults import Failure, at, each, nothing
 from wattle.adapters.firestore import (
     Create,
     Firestore,
@@ -39,7 +39,7 @@ def counter(firestore, path, soon):
 
 
 @pytest.fixture
-def faults(project):
+def fault_plan(project):
     """fireemu's own fault plan."""
     yield lambda *rules: project.put_fault_plan(rules)
     project.clear_fault_plan()
@@ -56,45 +56,45 @@ def rule(operation, code, nth=1):
 
 
 class TestReads:
-    def test_they_are_tried_again_while_firestore_is_away(self, firestore, channel, counter, soon):
+    def test_they_are_tried_again_while_firestore_is_away(self, firestore, faults, counter, soon):
         reads = {
             "GetDocument": lambda: firestore.get(counter, soon),
             "RunQuery": lambda: firestore.query(Query("things", limit=1), soon),
             "RunAggregationQuery": lambda: firestore.count(Query("things"), soon),
         }
         for method, read in reads.items():
-            channel.follow(each(method, Failure(UNAVAILABLE), times=3))
+            faults.follow(each(method, Failure(UNAVAILABLE), times=3))
             assert read()
-            assert channel.calls == [method] * 4
+            assert faults.calls == [method] * 4
 
-    def test_four_times_at_most(self, firestore, channel, counter, soon):
-        channel.follow(each("GetDocument", Failure(UNAVAILABLE), times=9))
+    def test_four_times_at_most(self, firestore, faults, counter, soon):
+        faults.follow(each("GetDocument", Failure(UNAVAILABLE), times=9))
         with pytest.raises(FirestoreUnavailable) as caught:
             firestore.get(counter, soon)
-        assert len(channel.calls) == 4
+        assert len(faults.calls) == 4
         assert caught.value.maybe_applied is False
 
-    def test_fireemus_own_fault_is_one_of_those(self, firestore, faults, counter, soon):
-        faults(rule("firestore.read", "UNAVAILABLE"))
+    def test_fireemus_own_fault_is_one_of_those(self, firestore, fault_plan, counter, soon):
+        fault_plan(rule("firestore.read", "UNAVAILABLE"))
         assert firestore.get(counter, soon).data == {"n": 0}
 
     @pytest.mark.parametrize("status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT])
-    def test_what_trying_again_does_not_change_is_not_tried_again(self, firestore, channel, counter, soon, status):
-        channel.follow(each("GetDocument", Failure(status), times=9))
+    def test_what_trying_again_does_not_change_is_not_tried_again(self, firestore, faults, counter, soon, status):
+        faults.follow(each("GetDocument", Failure(status), times=9))
         with pytest.raises(FirestoreError) as caught:
             firestore.get(counter, soon)
         assert not isinstance(caught.value, FirestoreUnavailable | FirestoreContention)
-        assert len(channel.calls) == 1
+        assert len(faults.calls) == 1
 
-    def test_a_stream_that_breaks_is_read_anew(self, firestore, channel, counter, soon):
-        channel.follow(each("RunQuery", Failure(UNAVAILABLE, after=True)))
+    def test_a_stream_that_breaks_is_read_anew(self, firestore, faults, counter, soon):
+        faults.follow(each("RunQuery", Failure(UNAVAILABLE, after=True)))
         found = firestore.query(Query("things", where=[("n", ">=", 0)]), soon)
         assert len({document.id for document in found}) == len(found)
 
 
 class TestDeadlines:
-    def test_nothing_is_sent_when_no_time_is_left(self, firestore, channel, counter):
-        channel.follow(lambda *_: None)
+    def test_nothing_is_sent_when_no_time_is_left(self, firestore, faults, counter):
+        faults.follow(nothing)
         late = Deadline.after(-1)
         for call in (
             lambda: firestore.get(counter, late),
@@ -104,10 +104,10 @@ class TestDeadlines:
             with pytest.raises(FirestoreUnavailable) as caught:
                 call()
             assert caught.value.maybe_applied is False
-        assert channel.calls == []
+        assert faults.calls == []
 
-    def test_a_slow_firestore_does_not_hold_a_request_longer_than_it_has(self, firestore, channel, counter):
-        channel.slow = 600.0  # the test's own patience is shorter
+    def test_a_slow_firestore_does_not_hold_a_request_longer_than_it_has(self, firestore, faults, counter):
+        faults.slow(600)  # the test's own patience is shorter
         with pytest.raises(FirestoreUnavailable):
             firestore.get(counter, Deadline.after(0.3))
         with pytest.raises(FirestoreUnavailable) as caught:
@@ -124,23 +124,23 @@ class TestDeadlines:
 
 
 class TestCommits:
-    def test_they_are_not_tried_again(self, firestore, channel, counter, soon):
-        channel.follow(each("Commit", Failure(UNAVAILABLE)))
+    def test_they_are_not_tried_again(self, firestore, faults, counter, soon):
+        faults.follow(each("Commit", Failure(UNAVAILABLE)))
         with pytest.raises(FirestoreUnavailable) as caught:
             firestore.commit([Update(counter, {"n": Increment(1)})], soon)
         assert caught.value.maybe_applied is True
-        assert channel.calls == ["Commit"]
+        assert faults.calls == ["Commit"]
         assert firestore.get(counter, soon).data == {"n": 0}
 
-    def test_a_lost_answer_is_told_as_uncertain(self, firestore, channel, counter, soon):
-        channel.follow(each("Commit", Failure(grpc.StatusCode.DEADLINE_EXCEEDED, after=True)))
+    def test_a_lost_answer_is_told_as_uncertain(self, firestore, faults, counter, soon):
+        faults.follow(each("Commit", Failure(grpc.StatusCode.DEADLINE_EXCEEDED, after=True)))
         with pytest.raises(FirestoreUnavailable) as caught:
             firestore.commit([Update(counter, {"n": Increment(1)})], soon)
         assert caught.value.maybe_applied is True
         assert firestore.get(counter, soon).data == {"n": 1}
 
-    def test_a_quota_that_is_used_up_is_certain(self, firestore, channel, counter, soon):
-        channel.follow(each("Commit", Failure(grpc.StatusCode.RESOURCE_EXHAUSTED)))
+    def test_a_quota_that_is_used_up_is_certain(self, firestore, faults, counter, soon):
+        faults.follow(each("Commit", Failure(grpc.StatusCode.RESOURCE_EXHAUSTED)))
         with pytest.raises(FirestoreUnavailable) as caught:
             firestore.commit([Update(counter, {"n": 5})], soon)
         assert caught.value.maybe_applied is False
@@ -162,34 +162,34 @@ class TestTransactions:
             rule("firestore.beginTransaction", "UNAVAILABLE"),
         ],
     )
-    def test_it_begins_again(self, firestore, faults, counter, soon, fault):
-        faults(fault)
+    def test_it_begins_again(self, firestore, fault_plan, counter, soon, fault):
+        fault_plan(fault)
         increment(firestore, counter, soon)
         assert firestore.get(counter, soon).data == {"n": 1}
 
     @pytest.mark.parametrize("plan", [at(n, Failure(status)) for n in (1, 2) for status in (ABORTED, UNAVAILABLE)])
-    def test_whatever_call_failed(self, firestore, channel, counter, soon, plan):
-        channel.follow(plan)
+    def test_whatever_call_failed(self, firestore, faults, counter, soon, plan):
+        faults.follow(plan)
         increment(firestore, counter, soon)
-        channel.follow(lambda *_: None)
+        faults.follow(nothing)
         assert firestore.get(counter, soon).data == {"n": 1}
 
-    def test_contention_without_end_is_an_error_that_wrote_nothing(self, firestore, channel, counter, impatient):
-        channel.follow(each("Commit", Failure(ABORTED), times=99))
+    def test_contention_without_end_is_an_error_that_wrote_nothing(self, firestore, faults, counter, impatient):
+        faults.follow(each("Commit", Failure(ABORTED), times=99))
         with pytest.raises(FirestoreContention):
             increment(firestore, counter, Deadline.after(20))
-        assert channel.calls.count("Commit") == 12
-        channel.follow(lambda *_: None)
+        assert faults.calls.count("Commit") == 12
+        faults.follow(nothing)
         assert firestore.get(counter, Deadline.after(5)).data == {"n": 0}
 
-    def test_it_ends_with_its_deadline(self, firestore, channel, counter):
-        channel.follow(each("Commit", Failure(ABORTED), times=99))
+    def test_it_ends_with_its_deadline(self, firestore, faults, counter):
+        faults.follow(each("Commit", Failure(ABORTED), times=99))
         deadline = Deadline.after(0.2)
         with pytest.raises((FirestoreContention, FirestoreUnavailable)):
             increment(firestore, counter, deadline)
-        assert channel.calls.count("Commit") < 12
+        assert faults.calls.count("Commit") < 12
 
-    def test_after_a_lost_answer_it_is_uncertain_until_the_end(self, firestore, channel, path, soon):
+    def test_after_a_lost_answer_it_is_uncertain_until_the_end(self, firestore, faults, path, soon):
         """The work looks whether its own document is there, and so makes it once."""
         seen = []
 
@@ -201,12 +201,12 @@ class TestTransactions:
             transaction.write(Create(path, {"n": 1}))
             return "made"
 
-        channel.follow(each("Commit", Failure(UNAVAILABLE, after=True)))
+        faults.follow(each("Commit", Failure(UNAVAILABLE, after=True)))
         assert firestore.transaction(work, soon) == "landed"
         assert seen == [False, True]
         assert firestore.get(path, soon).update_time == firestore.get(path, soon).create_time
 
-    def test_an_uncertain_commit_that_had_no_effect_is_made_again(self, firestore, channel, path, soon):
+    def test_an_uncertain_commit_that_had_no_effect_is_made_again(self, firestore, faults, path, soon):
         def work(transaction):
             (found,) = transaction.get([path])
             if transaction.uncertain and found is not None:
@@ -214,48 +214,48 @@ class TestTransactions:
             transaction.write(Create(path, {"n": 1}))
             return "made"
 
-        channel.follow(each("Commit", Failure(UNAVAILABLE)))
+        faults.follow(each("Commit", Failure(UNAVAILABLE)))
         assert firestore.transaction(work, soon) == "made"
         assert firestore.get(path, soon).data == {"n": 1}
 
-    def test_uncertain_once_is_uncertain_in_the_end(self, firestore, channel, counter, impatient):
+    def test_uncertain_once_is_uncertain_in_the_end(self, firestore, faults, counter, impatient):
         """A later ABORTED proves nothing of the first commit."""
         failures = [Failure(UNAVAILABLE, after=True)] + [Failure(ABORTED)] * 20
-        channel.follow(lambda method, _number: failures.pop(0) if method == "Commit" else None)
+        faults.follow(lambda call: failures.pop(0) if call.method == "Commit" else None)
         with pytest.raises(FirestoreUnavailable) as caught:
             increment(firestore, counter, Deadline.after(20))
         assert caught.value.maybe_applied is True
 
-    def test_what_the_work_raises_comes_out_and_nothing_is_written(self, firestore, channel, counter, soon):
+    def test_what_the_work_raises_comes_out_and_nothing_is_written(self, firestore, faults, counter, soon):
         def work(transaction):
             transaction.get([counter])
             transaction.write(Update(counter, {"n": 9}))
             raise LookupError("no")
 
-        channel.follow(lambda *_: None)
+        faults.follow(nothing)
         with pytest.raises(LookupError):
             firestore.transaction(work, soon)
-        assert channel.calls == ["BatchGetDocuments", "Rollback"], "the locks are given back"
+        assert faults.calls == ["BatchGetDocuments", "Rollback"], "the locks are given back"
         assert firestore.get(counter, soon).data == {"n": 0}
         increment(firestore, counter, Deadline.after(2))
 
-    def test_one_that_only_reads_gives_its_locks_back(self, firestore, channel, counter, soon):
-        channel.follow(lambda *_: None)
+    def test_one_that_only_reads_gives_its_locks_back(self, firestore, faults, counter, soon):
+        faults.follow(nothing)
         assert firestore.transaction(lambda t: t.get([counter])[0].data, soon) == {"n": 0}
-        assert channel.calls == ["BatchGetDocuments", "Rollback"]
+        assert faults.calls == ["BatchGetDocuments", "Rollback"]
 
-    def test_a_rollback_that_fails_is_left_to_the_server(self, firestore, channel, counter, soon):
-        channel.follow(each("Rollback", Failure(UNAVAILABLE)))
+    def test_a_rollback_that_fails_is_left_to_the_server(self, firestore, faults, counter, soon):
+        faults.follow(each("Rollback", Failure(UNAVAILABLE)))
         assert firestore.transaction(lambda t: t.get([counter])[0].data, soon) == {"n": 0}
 
     def test_a_connection_that_breaks_under_commit_and_rollback_leaves_no_locks_behind(
-        self, firestore, channel, counter, impatient
+        self, firestore, faults, counter, impatient
     ):
         """Else each further attempt meets the locks of the first, and the client is told of contention."""
         failures = {"Commit": [Failure(UNAVAILABLE)], "Rollback": [Failure(UNAVAILABLE)] * 2}
-        channel.follow(lambda method, _number: failures[method].pop() if failures.get(method) else None)
+        faults.follow(lambda call: failures[call.method].pop() if failures.get(call.method) else None)
         increment(firestore, counter, Deadline.after(20))
-        assert channel.calls == ["BatchGetDocuments", "Commit", *["Rollback"] * 3, "BatchGetDocuments", "Commit"]
+        assert faults.calls == ["BatchGetDocuments", "Commit", *["Rollback"] * 3, "BatchGetDocuments", "Commit"]
 
     def test_queries_in_it_see_one_state(self, firestore, counter, soon):
         def work(transaction):
