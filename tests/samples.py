@@ -163,6 +163,12 @@ SAMPLES: dict[str, Callable[[World, User], Call]] = {
         f"/v1/admin/users/{w.profile(w.backend.user())}/disable", {}
     ),
     "POST /v1/admin/users/{user_id}/enable": lambda w, o: Call(f"/v1/admin/users/{_disabled(w, o)}/enable"),
+    "GET /v1/admin/users/{user_id}/notifications": lambda w, o: _after(
+        w.message(o), Call(f"/v1/admin/users/{o.uid}/notifications")
+    ),
+    "GET /v1/admin/users/{user_id}/notifications/{notification_id}": lambda w, o: Call(
+        f"/v1/admin/users/{o.uid}/notifications/{w.message(o)}"
+    ),
     "GET /v1/admin/audit-log": lambda w, o: Call("/v1/admin/audit-log?limit=3"),
     "GET /v1/admin/orders": lambda w, o: Call("/v1/admin/orders?limit=3"),
     "GET /v1/admin/orders/{order_id}": lambda w, o: Call(f"/v1/admin/orders/{w.order(o)['id']}"),

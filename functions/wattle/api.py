@@ -30,6 +30,7 @@ from wattle.http.routing import Access, Caching, Route
 from wattle.inbox import endpoints as inbox
 from wattle.orders import endpoints as orders
 from wattle.privacy import endpoints as privacy
+from wattle.push import endpoints as push
 from wattle.rate_limits.policies import Limits
 from wattle.screens import endpoints as screens
 from wattle.services import Services
@@ -74,6 +75,8 @@ ROUTES: Final[Sequence[Route]] = (
     Route("PUT", "/v1/admin/users/{user_id}/role", admin.set_role, Access.ADMIN),
     Route("POST", "/v1/admin/users/{user_id}/disable", admin.disable_user, Access.ADMIN),
     Route("POST", "/v1/admin/users/{user_id}/enable", admin.enable_user, Access.ADMIN),
+    Route("GET", "/v1/admin/users/{user_id}/notifications", inbox.list_notifications_of, Access.ADMIN),
+    Route("GET", "/v1/admin/users/{user_id}/notifications/{notification_id}", push.explain, Access.ADMIN),
     Route("GET", "/v1/admin/audit-log", admin.list_audit_log, Access.ADMIN),
     Route("GET", "/v1/admin/orders", orders.list_all_orders, Access.ADMIN),
     Route("GET", "/v1/admin/orders/{order_id}", orders.read_any_order, Access.ADMIN),

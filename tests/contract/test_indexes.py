@@ -62,6 +62,7 @@ OTHERS = (
     lambda f: NotificationRepository(f).count_unread("u", Deadline.after(10)),
     lambda f: within(f, lambda t: NotificationRepository(f).unread_in(t, "u", NOW, 10)),
     lambda f: within(f, lambda t: DeliveryRepository(f).in_state_in(t, "u", "n", ["queued", "leased"])),
+    lambda f: DeliveryRepository(f).of_notification("u", "n", Deadline.after(10)),
     lambda f: DeliveryRepository(f).due(NOW, 10, Deadline.after(10)),
     lambda f: DeliveryRepository(f).count("b", "state", "sent", Deadline.after(10)),
     lambda f: DeliveryRepository(f).count("b", "code", "UNREGISTERED", Deadline.after(10)),
@@ -126,7 +127,7 @@ def recorded(backend, admin):
     refused = []
     with sites.watched():
         for route, model in lists():
-            path = route.path.replace("{order_id}", own_order(backend, admin))
+            path = route.path.replace("{order_id}", own_order(backend, admin)).replace("{user_id}", admin.uid)
             assert "{" not in path, f"say here what stands in {route.path}"
             for parameters in combinations(model):
                 before = len(recording.queries)

@@ -9,11 +9,14 @@ from wattle.services import Services
 
 def list_notifications(services: Services, ctx: Context, query: ListNotifications) -> Page[Notification]:
     """The caller's inbox, newest first. It holds every message of 90 days, also those that were not pushed."""
-    selection = select(query.fields, Notification)
-    after = position(query, ctx, "notifications", services.cursors)
-    found = services.inbox.page(ctx, after, query.size, selection.projection if selection else None)
-    total = services.inbox.count(ctx) if query.include_total else None
-    return page(found, query, ctx, "notifications", services.cursors, total=total, selection=selection)
+    return _page(services, ctx, ctx.user.uid, query, "notifications")
+
+
+def list_notifications_of(
+    services: Services, ctx: Context, user_id: PathId, query: ListNotifications
+) -> Page[Notification]:
+    """Anybody's inbox, newest first; empty for somebody whom nobody knows."""
+    return _page(services, ctx, user_id, query, f"notifications of {user_id}")
 
 
 def count_unread(services: Services, ctx: Context) -> UnreadCount:
@@ -33,3 +36,11 @@ def mark_read(services: Services, ctx: Context, notification_id: PathId) -> Noti
 def mark_all_read(services: Services, ctx: Context) -> MarkedRead:
     """Mark as read whatever is unread now."""
     return services.inbox.mark_all_read(ctx)
+
+
+def _page(services: Services, ctx: Context, uid: str, query: ListNotifications, name: str) -> Page[Notification]:
+    selection = select(query.fields, Notification)
+    after = position(query, ctx, name, services.cursors)
+    found = services.inbox.page(uid, after, query.size, selection.projection if selection else None, ctx.deadline)
+    total = services.inbox.count(uid, ctx.deadline) if query.include_total else None
+    return page(found, query, ctx, name, services.cursors, total=total, selection=selection)

@@ -45,6 +45,9 @@ class NotificationRepository:
         """How many are unread, by counting them: a read for each 1,000."""
         return self._firestore.count(Query(_collection(uid), where=[("readAt", "==", None)]), deadline)
 
+    def get(self, uid: str, notification_id: str, deadline: Deadline) -> Document | None:
+        return self._firestore.get(f"{_collection(uid)}/{notification_id}", deadline)
+
     def create_in(self, transaction: Transaction, uid: str, notification_id: str, data: Mapping[str, Any]) -> None:
         """Add an unread entry, and count it."""
         transaction.write(Create(f"{_collection(uid)}/{notification_id}", data))

@@ -30,15 +30,26 @@ class InboxService:
         self._clock = clock
 
     def page(
-        self, ctx: Context, after: Sequence[Any] | None, limit: int, fields: Sequence[str] | None
+        self, uid: str, after: Sequence[Any] | None, limit: int, fields: Sequence[str] | None, deadline: Deadline
     ) -> Slice[Notification]:
-        """The caller's notifications, newest first."""
-        found = self._notifications.page(ctx.user.uid, after, limit, fields, ctx.deadline)
+        """A person's notifications, newest first."""
+        found = self._notifications.page(uid, after, limit, fields, deadline)
         make = Notification.stored if fields is None else Notification.partial
         return Slice([make(row.data, id=row.id) for row in found.rows], found.end)
 
-    def count(self, ctx: Context) -> int:
-        return self._notifications.count(ctx.user.uid, ctx.deadline)
+    def count(self, uid: str, deadline: Deadline) -> int:
+        return self._notifications.count(uid, deadline)
+
+    def entry(self, uid: str, notification_id: str, deadline: Deadline) -> Notification:
+        """One of a person's notifications.
+
+        Raises:
+            NotificationNotFound.
+        """
+        found = self._notifications.get(uid, notification_id, deadline)
+        if found is None:
+            raise NotificationNotFound(notification_id)
+        return Notification.stored(found.data, id=notification_id)
 
     def unread(self, ctx: Context) -> UnreadCount:
         """How many of the caller's messages are unread. One read."""

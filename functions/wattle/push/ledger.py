@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from wattle.adapters.firestore import AlreadyExists, Firestore, Transaction
+from wattle.adapters.firestore import AlreadyExists, Document, Firestore, Transaction
 from wattle.inbox.message import Message
 from wattle.inbox.service import InboxService
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
 from wattle.push.repository import DeliveryRepository
+from wattle.push.schemas import Delivery, meaning
 from wattle.push.sender import Outcome, State
 
 KEPT: Final = timedelta(days=90)
@@ -133,6 +134,16 @@ class Ledger:
 
         self._firestore.transaction(work, deadline)
 
+    def of_notification(self, uid: str, notification_id: str, deadline: Deadline) -> list[Delivery]:
+        """What became of a notification, by device."""
+        found = self._deliveries.of_notification(uid, notification_id, deadline)
+        return [_delivery(row) for row in found]
+
+    def waits_until(self, uid: str, notification_id: str, deadline: Deadline) -> datetime | None:
+        """When a notification is looked at again that waits for the end of quiet hours."""
+        found = self._deliveries.deferral(uid, notification_id, deadline)
+        return found.data["dueAt"] if found else None
+
     def counts(
         self, broadcast_id: str, by: Literal["state", "code"], values: Sequence[str], deadline: Deadline
     ) -> dict[str, int]:
@@ -181,6 +192,12 @@ class Ledger:
         lease = {"state": "queued", "holder": holder, "leasedUntil": _end(now, deadline)}
         self._deliveries.update_in(transaction, *entry, dict.fromkeys(free, lease))
         return Lease(frozenset(free), held=len(free) < len(rows))
+
+
+def _delivery(row: Document) -> Delivery:
+    state, code = row.data["state"], row.data["code"]
+    retry_at = row.data["leasedUntil"] if state == "queued" else None
+    return Delivery.stored(row.data, device_id=row.id, retry_at=retry_at, meaning=meaning(state, code))
 
 
 def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:

@@ -29,6 +29,12 @@ class DeliveryRepository:
         """Add entries by device id."""
         transaction.write(*(Create(_row(uid, notification_id, id_), row) for id_, row in rows.items()))
 
+    def of_notification(self, uid: str, notification_id: str, deadline: Deadline) -> list[Document]:
+        return self._firestore.query(Query(_rows(uid, notification_id)), deadline)
+
+    def deferral(self, uid: str, notification_id: str, deadline: Deadline) -> Document | None:
+        return self._firestore.get(f"deferrals/{deferral_key(uid, notification_id)}", deadline)
+
     def in_state_in(
         self, transaction: Transaction, uid: str, notification_id: str, states: Sequence[str]
     ) -> list[Document]:

@@ -22,6 +22,7 @@ from wattle.kit.clock import Clock
 from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.push.ledger import Due, Ledger, Plan
+from wattle.push.schemas import NO_DEVICE, Explanation
 from wattle.push.sender import CANCELLED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
 from wattle.users.preferences import DoNotPush, Kind, PushLater, PushNow, Recipient, Verdict
 from wattle.users.service import UserService
@@ -152,6 +153,23 @@ class PushService:
     ) -> dict[str, int]:
         """How many deliveries of a broadcast there are by state or by code; those that there are."""
         return self._ledger.counts(broadcast_id, by, values, deadline)
+
+    def explain(self, uid: str, notification_id: str, deadline: Deadline) -> Explanation:
+        """What became of a person's notification on each of his devices, and why.
+
+        Raises:
+            NotificationNotFound.
+        """
+        entry = self._inbox.entry(uid, notification_id, deadline)
+        deliveries = self._ledger.of_notification(uid, notification_id, deadline)
+        then = {delivery.device_id for delivery in deliveries}
+        return Explanation(
+            notification=entry,
+            deliveries=deliveries,
+            waits_until=self._ledger.waits_until(uid, notification_id, deadline),
+            reason=None if deliveries else NO_DEVICE,
+            later_devices=sorted({t.device_id for t in self._devices.targets([uid], deadline)} - then),
+        )
 
     def release_due(self, deadline: Deadline, *, cancelled: Callable[[str], bool]) -> int:
         """Send what waited for the end of quiet hours; how many messages. What the time does not allow waits on.

@@ -2,14 +2,17 @@
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.unit.push.world import order_event
 
+from wattle.adapters.fcm import FcmCode, Refused
 from wattle.errors import Unavailable
 from wattle.kit.retry import Deadline
 from wattle.push.orders import order_message
-from wattle.push.sender import is_message_refused
+from wattle.push.schemas import meaning
+from wattle.push.sender import Outcome, _outcome, is_message_refused
 
 
 def tell(world, uid, order="o1", version=2):
@@ -336,9 +339,42 @@ class TestDeferred:
         assert {world.screen(target)["received"] for target in targets} == {1}
 
 
-def test_what_the_message_itself_is_refused_for_is_told_apart_from_other_failures():
-    from wattle.push.sender import Outcome
+class TestExplained:
+    """What an administrator is told of deliveries that have not come to an end."""
 
+    def test_one_that_waits_for_the_end_of_quiet_hours(self, world):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        world.phone(uid)
+        found = world.services.push.explain(uid, tell(world, uid), world.soon())
+        assert found.waits_until == world.clock() + timedelta(hours=5)
+        assert [(d.state, d.retry_at) for d in found.deliveries] == [("deferred", None)]
+
+    def test_one_that_fcm_asks_to_wait_with(self, world):
+        uid = world.person()
+        world.script(world.phone(uid), error="QUOTA_EXCEEDED", times=1, retryAfter=600)
+        with pytest.raises(Unavailable):
+            tell(world, uid)
+        (message,) = world.inbox(uid)
+        (delivery,) = world.services.push.explain(uid, message, world.soon()).deliveries
+        assert delivery.state == "queued"
+        assert 600 <= (delivery.retry_at - world.clock()).total_seconds() <= 601
+
+    def test_every_state_and_code_has_a_meaning(self):
+        final = {FcmCode.INVALID_ARGUMENT, FcmCode.UNREGISTERED, FcmCode.SENDER_ID_MISMATCH}
+        final.add(FcmCode.THIRD_PARTY_AUTH_ERROR)
+        for code in FcmCode:
+            for on_target in (False, True):
+                outcome = _outcome(Refused(code, "", on_target=on_target and code is FcmCode.INVALID_ARGUMENT), 0)
+                assert (outcome.state == "queued") == (code not in final)
+                assert meaning(outcome.state, outcome.code)
+        for reason in ("MUTED", "KIND_OFF", "READ", "CANCELLED"):
+            assert meaning("withheld", reason)
+        assert meaning("sent", None)
+        assert meaning("deferred", None)
+        assert meaning("pruned", "DEVICE_REMOVED")
+
+
+def test_what_the_message_itself_is_refused_for_is_told_apart_from_other_failures():
     refused = Outcome("failed", "INVALID_ARGUMENT")
     assert is_message_refused(refused)
     assert not is_message_refused(replace(refused, state="pruned"))
