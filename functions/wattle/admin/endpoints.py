@@ -1,8 +1,7 @@
 from wattle.admin.schemas import AuditEntry, DisableUser, ListAuditLog, ListUsers, SetRole, UserAccount
 from wattle.context import Context
 from wattle.http.envelope import Page
-from wattle.http.pagination import page, position
-from wattle.kit.slices import Slice
+from wattle.http.pagination import page, position, with_total
 from wattle.schema import PathId
 from wattle.services import Services
 
@@ -13,8 +12,11 @@ def list_users(services: Services, ctx: Context, query: ListUsers) -> Page[UserA
     if query.email is not None:
         one = services.admin_users.find(query.email, ctx.deadline)
         return Page(one, query.size, None, has_next=False, total=len(one) if query.include_total else None)
-    found = services.admin_users.page(after, query.size, ctx.deadline)
-    total = services.admin_users.count(ctx.deadline) if query.include_total else None
+    found, total = with_total(
+        query,
+        lambda: services.admin_users.page(after, query.size, ctx.deadline),
+        lambda: services.admin_users.count(ctx.deadline),
+    )
     return page(found, query, ctx, "admin-users", services.cursors, total=total)
 
 
@@ -57,6 +59,9 @@ def enable_user(services: Services, ctx: Context, user_id: PathId) -> UserAccoun
 def list_audit_log(services: Services, ctx: Context, query: ListAuditLog) -> Page[AuditEntry]:
     """What administrators did, the newest first."""
     after = position(query, ctx, "audit-log", services.cursors)
-    found: Slice[AuditEntry] = services.audit.page(query.target, after, query.size, ctx.deadline)
-    total = services.audit.count(query.target, ctx.deadline) if query.include_total else None
+    found, total = with_total(
+        query,
+        lambda: services.audit.page(query.target, after, query.size, ctx.deadline),
+        lambda: services.audit.count(query.target, ctx.deadline),
+    )
     return page(found, query, ctx, "audit-log", services.cursors, total=total)

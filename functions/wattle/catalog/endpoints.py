@@ -3,7 +3,7 @@ from wattle.context import Context
 from wattle.http.envelope import Created, Page
 from wattle.http.fields import select
 from wattle.http.idempotency import REPLAYED
-from wattle.http.pagination import page, position
+from wattle.http.pagination import page, position, with_total
 from wattle.schema import PathId
 from wattle.services import Services
 
@@ -12,8 +12,10 @@ def list_products(services: Services, ctx: Context, query: ListProducts) -> Page
     """Products for sale, by name."""
     selection = select(query.fields, Product)
     after = position(query, ctx, "products", services.cursors)
-    found = services.catalog.page(ctx, after, query.size, selection.projection if selection else None)
-    total = services.catalog.count(ctx) if query.include_total else None
+    fields = selection.projection if selection else None
+    found, total = with_total(
+        query, lambda: services.catalog.page(ctx, after, query.size, fields), lambda: services.catalog.count(ctx)
+    )
     return page(found, query, ctx, "products", services.cursors, total=total, selection=selection)
 
 
@@ -31,10 +33,12 @@ def list_all_products(services: Services, ctx: Context, query: ListAllProducts) 
     selection = select(query.fields, Product)
     after = position(query, ctx, "admin/products", services.cursors)
     fields = selection.projection if selection else None
-    found = services.catalog.page(ctx, after, query.size, fields, active=query.active, stock_below=query.stock_below)
-    total = None
-    if query.include_total:
-        total = services.catalog.count(ctx, active=query.active, stock_below=query.stock_below)
+    active, below = query.active, query.stock_below
+    found, total = with_total(
+        query,
+        lambda: services.catalog.page(ctx, after, query.size, fields, active=active, stock_below=below),
+        lambda: services.catalog.count(ctx, active=active, stock_below=below),
+    )
     return page(found, query, ctx, "admin/products", services.cursors, total=total, selection=selection)
 
 

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,7 @@ from wattle.context import Context
 from wattle.errors import Code, WattleError
 from wattle.http.envelope import Page
 from wattle.http.fields import Selection
+from wattle.kit.parallel import side_by_side
 from wattle.kit.slices import Slice
 from wattle.schema import PageParameters
 
@@ -90,6 +91,17 @@ def position(parameters: PageParameters, ctx: Context, name: str, signer: Cursor
     if parameters.cursor is None:
         return None
     return signer.read(parameters.cursor, ctx.user.uid, name, parameters.binding())
+
+
+def with_total(
+    parameters: PageParameters, rows: Callable[[], Slice[T]], total: Callable[[], int]
+) -> tuple[Slice[T], int | None]:
+    """The rows, and how many there are in all where that is asked for: side by side, so that it takes no longer."""
+    if not parameters.include_total:
+        return rows(), None
+    calls: list[Callable[[], Any]] = [rows, total]
+    found, number = side_by_side(calls)
+    return found, number
 
 
 def page(  # noqa: PLR0913 (what a page is made of)

@@ -1,7 +1,7 @@
 from wattle.context import Context
 from wattle.http.envelope import Page
 from wattle.http.fields import select
-from wattle.http.pagination import page, position
+from wattle.http.pagination import page, position, with_total
 from wattle.inbox.schemas import ListNotifications, MarkedRead, Notification, UnreadCount
 from wattle.schema import PathId
 from wattle.services import Services
@@ -41,6 +41,10 @@ def mark_all_read(services: Services, ctx: Context) -> MarkedRead:
 def _page(services: Services, ctx: Context, uid: str, query: ListNotifications, name: str) -> Page[Notification]:
     selection = select(query.fields, Notification)
     after = position(query, ctx, name, services.cursors)
-    found = services.inbox.page(uid, after, query.size, selection.projection if selection else None, ctx.deadline)
-    total = services.inbox.count(uid, ctx.deadline) if query.include_total else None
+    fields = selection.projection if selection else None
+    found, total = with_total(
+        query,
+        lambda: services.inbox.page(uid, after, query.size, fields, ctx.deadline),
+        lambda: services.inbox.count(uid, ctx.deadline),
+    )
     return page(found, query, ctx, name, services.cursors, total=total, selection=selection)

@@ -5,7 +5,7 @@ from wattle.context import Context
 from wattle.http.envelope import Created, Page
 from wattle.http.fields import select
 from wattle.http.idempotency import REPLAYED
-from wattle.http.pagination import page, position
+from wattle.http.pagination import page, position, with_total
 from wattle.orders.schemas import (
     AdminOrder,
     AmendOrder,
@@ -51,8 +51,11 @@ def list_orders(services: Services, ctx: Context, query: ListOrders) -> Page[Ord
     selection = select(query.fields, Order)
     after = position(query, ctx, "orders", services.cursors)
     fields = selection.projection if selection else None
-    found = services.orders.page(ctx, query.criteria, after, query.size, fields)
-    total = services.orders.count(ctx, query.criteria) if query.include_total else None
+    found, total = with_total(
+        query,
+        lambda: services.orders.page(ctx, query.criteria, after, query.size, fields),
+        lambda: services.orders.count(ctx, query.criteria),
+    )
     return page(found, query, ctx, "orders", services.cursors, total=total, selection=selection)
 
 
@@ -112,8 +115,11 @@ def list_events(services: Services, ctx: Context, order_id: PathId, query: ListE
     """
     name = f"orders/{order_id}/events"
     after = position(query, ctx, name, services.cursors)
-    found = services.orders.events(ctx, order_id, after, query.size)
-    total = services.orders.count_events(ctx, order_id) if query.include_total else None
+    found, total = with_total(
+        query,
+        lambda: services.orders.events(ctx, order_id, after, query.size),
+        lambda: services.orders.count_events(ctx, order_id),
+    )
     return page(found, query, ctx, name, services.cursors, total=total)
 
 
@@ -121,10 +127,12 @@ def list_all_orders(services: Services, ctx: Context, query: OrderFilter) -> Pag
     """Everybody's orders, newest first, removed ones as well."""
     selection = select(query.fields, AdminOrder)
     after = position(query, ctx, "admin/orders", services.cursors)
-    found = services.orders.page_of_all(
-        ctx, query.criteria, after, query.size, selection.projection if selection else None
+    fields = selection.projection if selection else None
+    found, total = with_total(
+        query,
+        lambda: services.orders.page_of_all(ctx, query.criteria, after, query.size, fields),
+        lambda: services.orders.count_of_all(ctx, query.criteria),
     )
-    total = services.orders.count_of_all(ctx, query.criteria) if query.include_total else None
     return page(found, query, ctx, "admin/orders", services.cursors, total=total, selection=selection)
 
 

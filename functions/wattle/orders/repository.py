@@ -79,11 +79,11 @@ class OrderRepository:
         )
         return self._firestore.snapshot(query, deadline)
 
-    def events(self, order_id: str, below: int, limit: int, deadline: Deadline) -> Slice[Document]:
-        """The events of an order that the caller has been shown to own, newest first, from number `below` - 1 on."""
+    def events(self, order_id: str, below: int | None, limit: int, deadline: Deadline) -> Slice[Document]:
+        """The events of an order that the caller is shown to own, newest first, or from number `below` - 1 on."""
         query = Query(
             f"{_path(order_id)}/events",
-            where=[("number", "<", below)],
+            where=[] if below is None else [("number", "<", below)],
             order_by=[("number", "desc")],
             limit=limit,
         )

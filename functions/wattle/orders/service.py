@@ -10,6 +10,7 @@ from wattle.catalog.service import CatalogService
 from wattle.context import Context
 from wattle.idempotency.service import IdempotencyService
 from wattle.kit.clock import Clock
+from wattle.kit.parallel import side_by_side
 from wattle.kit.slices import Slice
 from wattle.orders.amendments import OrderAmendments
 from wattle.orders.changes import OrderChanges
@@ -92,11 +93,16 @@ class OrderService:
 
     def events(self, ctx: Context, order_id: str, after: Sequence[Any] | None, limit: int) -> Slice[OrderEvent]:
         """What happened to one of the caller's orders, newest first. A position proves that the order is his."""
+
+        def events(below: int | None) -> Slice[Document]:
+            return self._orders.events(order_id, below, limit, ctx.deadline)
+
         if after is None:
-            below = self.get(ctx, order_id).version + 1
+            # Both at once: whose order it is decides whether the events are told.
+            both: list[Callable[[], Any]] = [lambda: self.get(ctx, order_id), lambda: events(None)]
+            _, found = side_by_side(both)
         else:
-            (below,) = after
-        found = self._orders.events(order_id, below, limit, ctx.deadline)
+            found = events(*after)
         return Slice([OrderEvent.stored(row.data) for row in found.rows], found.end)
 
     def count_events(self, ctx: Context, order_id: str) -> int:

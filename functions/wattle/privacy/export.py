@@ -102,7 +102,12 @@ class ExportService:
                 if position is not None:
                     break
             yield b',"nextCursor":%b}' % to_json(None if position is None else sign(position))
-        fields = {"documents": written, "reads": usage.reads, "complete": position is None}
+        fields = {
+            "documents": written,
+            "reads": usage.reads,
+            "roundTrips": usage.round_trips,
+            "complete": position is None,
+        }
         logger.info("exported", extra={"fields": fields})
 
     def _sections(self, uid: str, deadline: Deadline) -> list[_Section]:

@@ -9,6 +9,7 @@ alone for a while, the lease lasts as long: so nobody sends before, whoever come
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, Literal
 
 from wattle.adapters.firestore import AlreadyExists, Document, Firestore, Transaction
@@ -16,6 +17,7 @@ from wattle.inbox.message import Message
 from wattle.inbox.service import InboxService
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
+from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.push.repository import DeliveryRepository
 from wattle.push.schemas import Delivery, meaning
@@ -148,8 +150,8 @@ class Ledger:
         self, broadcast_id: str, by: Literal["state", "code"], values: Sequence[str], deadline: Deadline
     ) -> dict[str, int]:
         """How many deliveries of a broadcast there are `by` "state" or "code"; those values that there are."""
-        found = {value: self._deliveries.count(broadcast_id, by, value, deadline) for value in values}
-        return {value: count for value, count in found.items() if count}
+        found = side_by_side([partial(self._deliveries.count, broadcast_id, by, value, deadline) for value in values])
+        return {value: count for value, count in zip(values, found, strict=True) if count}
 
     def _open_again(self, message: Message, plan: Plan, holder: str, deadline: Deadline) -> Lease:
         def work(transaction: Transaction) -> Lease:
