@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from tests.backend import Backend
 from tests.browser import open_browser
+from tests.costs import measured
 from tests.in_process import Instance
 from tests.people import People
 from tests.samples import World
@@ -91,3 +92,9 @@ def browser(tmp_path):
 def world(backend, people, admin):
     """What the good calls of `tests.samples` are about."""
     return World(backend, people, admin)
+
+
+@pytest.fixture(scope="session")
+def costs(world):
+    """What each route costs: measured once, which takes ten seconds."""
+    return measured(world)

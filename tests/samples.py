@@ -4,8 +4,8 @@ A new route needs a row in SAMPLES; without one these tests fail and say so.
 """
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tests.api.orders import move, placed
@@ -20,6 +20,7 @@ from wattle.kit.retry import Deadline
 class Call:
     path: str
     body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
