@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports lock clean doctor preflight
+.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports audit sbom lock clean doctor preflight
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,12 +66,21 @@ bench: setup ## measure Wattle beside an Express and a Flask implementation: hal
 profile-imports: setup ## where the start of the API goes
 	@$(BIN)/python bench/imports.py
 
+audit: setup ## look for known vulnerabilities in what is pinned; without a network it says that it could not
+	@PYTHON="$(PYTHON)" tools/setup.sh --audit
+	@$(BIN)/python -m tools audit
+
+sbom: setup ## list every component that is deployed or used, as CycloneDX, in .wattle/sbom
+	@PYTHON="$(PYTHON)" tools/setup.sh --audit
+	@$(BIN)/python -m tools sbom
+
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header --annotation-style=line \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe
 lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pyproject.toml
 	@$(LOCK) -o functions/requirements.txt pyproject.toml
 	@$(LOCK) -o requirements.txt --extra dev pyproject.toml suite/pyproject.toml
 	@$(LOCK) -c requirements.txt -o tools/site/requirements.txt tools/site/requirements.in
+	@$(LOCK) -o tools/supply-chain/requirements.txt tools/supply-chain/requirements.in
 
 clean: ## remove what setup and dev made
-	@rm -rf .venv node_modules tools/firebase-tools/node_modules tools/site/node_modules tests/e2e/ts/node_modules .site .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules tools/firebase-tools/node_modules tools/site/node_modules tools/supply-chain/.venv tests/e2e/ts/node_modules .site .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -56,6 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("protocol"))
 
+    command = commands.add_parser("audit", help="look for known vulnerabilities in what is pinned")
+    command.set_defaults(run=_of("audit"))
+
+    command = commands.add_parser("sbom", help="write the software bill of materials to .wattle/sbom")
+    command.set_defaults(run=_of("sbom"))
+
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
 # With --docs also what builds the site of docs/; with --test also what only tests need; with --google also Google's own
-# emulators, into tools/firebase-tools.
+# emulators, into tools/firebase-tools; with --audit what looks for known vulnerabilities, into tools/supply-chain.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -72,3 +72,16 @@ case "${1:-}" in --docs | --test)
 	fi
 	;;
 esac
+# What looks for known vulnerabilities and lists components: only `make audit` and `make sbom` ask for it.
+if [ "${1:-}" = --audit ]; then
+	folder=tools/supply-chain
+	wanted=$(sum $folder/requirements.txt)
+	if [ "$(cat $folder/.venv/.installed 2>/dev/null)" != "$wanted" ]; then
+		step "Installing pip-audit and cyclonedx-bom into $folder/.venv ..."
+		rm -rf $folder/.venv
+		"$PYTHON" -m venv $folder/.venv
+		$folder/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $folder/requirements.txt ||
+			fail "pip-audit and cyclonedx-bom could not be installed; pip's error is above."
+		printf '%s' "$wanted" >$folder/.venv/.installed
+	fi
+fi
