@@ -16,11 +16,11 @@ import grpc
 import httpx
 import pytest
 from tests.api.orders import lines
-from tests.faults import Fault
 from tests.in_process import Instance
 from tests.samples import sample
 from tests.security.deployed import Deployed
 
+from firesuite.faults import Fault
 from wattle.api import ROUTES
 from wattle.failures import WorkFailed, reported
 from wattle.http.routing import Access
@@ -169,21 +169,20 @@ def test_every_route(backend, world, marks):
     assert told == set()
 
 
-class Talkative(Fault):
-    """An error of Firestore that quotes what it was asked, as some of its own do."""
-
-    def __init__(self, marks) -> None:
-        super().__init__(grpc.StatusCode.PERMISSION_DENIED)
-        self._said = " ".join(
-            (
-                f"no document projects/p/databases/(default)/documents/users/{marks.person.uid}/devices/d",
-                f"of {marks.person.email} with '{marks.secrets['note']}' and {marks.person.token}",
-                f'"{marks.secrets["street"]}" +61 {marks.secrets["phone"]}',
-            )
+def talkative(marks):
+    """A plan by which every call fails, with a message that quotes what was asked, as some of Firestore's own do."""
+    said = " ".join(
+        (
+            f"no document projects/p/databases/(default)/documents/users/{marks.person.uid}/devices/d",
+            f"of {marks.person.email} with '{marks.secrets['note']}' and {marks.person.token}",
+            f'"{marks.secrets["street"]}" +61 {marks.secrets["phone"]}',
         )
+    )
 
-    def details(self):
-        return self._said
+    def fail(_call):
+        raise Fault(grpc.StatusCode.PERMISSION_DENIED, said)
+
+    return fail
 
 
 @pytest.fixture
@@ -211,7 +210,8 @@ def test_every_route_while_the_database_quotes_people(backend, world, marks, eve
         )
         for route in ROUTES
     ]
-    one = Instance(backend, wrap=lambda channel: _Refusing(channel, Talkative(marks)), RATE_LIMIT_SCALE="1000")
+    one = Instance(backend, RATE_LIMIT_SCALE="1000")
+    one.faults.follow(talkative(marks))
     told, statuses = set(), set()
     try:
         for route, call, person in prepared:
@@ -226,31 +226,6 @@ def test_every_route_while_the_database_quotes_people(backend, world, marks, eve
     assert written.count("Traceback") > 20
     assert marks.found_in(written) == []
     assert told == set()
-
-
-class _Refusing:
-    """Stands in for the channel of `Firestore`: every call fails."""
-
-    def __init__(self, _channel, error) -> None:
-        self._error = error
-
-    def unary_unary(self, _method, **_):
-        return self._fail
-
-    unary_stream = unary_unary
-
-    @property
-    def _fail(self):
-        error = self._error
-
-        class Call:
-            def __call__(self, *_, **__):
-                raise error
-
-            def future(self, *_, **__):
-                raise error
-
-        return Call()
 
 
 class TestUnattended:
