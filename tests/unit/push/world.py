@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -93,12 +94,15 @@ class FaultySession:
         self._lock = threading.Lock()
         self.plan = lambda: None
         """None, or (when, error)."""
+        self.seconds = 0.0
+        """That FCM takes for a message."""
 
     def post(self, *args, **options):
         with self._lock:
             fault = self.plan()
         if fault and fault[0] == "before":
             raise fault[1]
+        time.sleep(self.seconds)
         answer = self._session.post(*args, **options)
         if fault:
             raise fault[1]
