@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports audit sbom lock clean doctor preflight
+.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports audit sbom lock clean doctor preflight provision deploy
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ doctor: setup ## what this machine lacks to run Wattle
 
 preflight: setup ## what forbids a deployment of what is here, asking no network: make preflight PROJECT=staging
 	@$(BIN)/python -m tools doctor --deploy $(if $(PROJECT),--project $(PROJECT))
+
+provision: ## make what the project of an environment needs, twice is once: make provision PROJECT=dev [PLAN=1]
+	@PYTHON="$(PYTHON)" tools/setup.sh --google
+	@$(BIN)/python -m tools provision --project $(or $(PROJECT),$(error say PROJECT=dev, staging or production)) $(if $(PLAN),--plan)
+
+deploy: ## deploy what is checked out, after the preflight: make deploy PROJECT=dev
+	@PYTHON="$(PYTHON)" tools/setup.sh --google
+	@$(BIN)/python -m tools deploy --project $(or $(PROJECT),$(error say PROJECT=dev, staging or production)) $(if $(YES),--yes)
 
 lint: setup ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }

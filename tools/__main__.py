@@ -25,6 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--project", metavar="ALIAS", help="with --deploy: dev, staging or production (default: all)")
     command.set_defaults(run=_of("doctor"))
 
+    command = commands.add_parser("provision", help="make what an environment's project needs; twice is once")
+    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
+    command.add_argument("--plan", action="store_true", help="only say what would be made")
+    command.set_defaults(run=_of("provision"))
+
+    command = commands.add_parser("deploy", help="deploy what is checked out, after the preflight")
+    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
+    command.add_argument("--yes", action="store_true", help="do not ask before production")
+    command.set_defaults(run=_of("release"))
+
     command = commands.add_parser("seed", help="load the demo data into the emulators that the environment names")
     command.set_defaults(run=_of("seed"))
 

@@ -4,7 +4,6 @@ import inspect
 import json
 import logging
 import re
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -175,7 +174,3 @@ def passes(log_filter, line):
     text = re.sub(r'([\w.]+)(=~|=)"([^"]*)"', term, log_filter)
     assert set(re.findall(r"\w+", text)) <= {"True", "False", "AND", "OR"}, "a form that is not known here"
     return eval(text.replace("AND", "and").replace("OR", "or"))
-
-
-def test_the_script_is_one():
-    subprocess.run(["bash", "-n", OPS / "apply.sh"], check=True)

@@ -1,0 +1,83 @@
+"""Deployment by GitHub Actions without a key: a workflow of this repository, in its environment of this name, is the
+account `deployer`, by workload identity federation."""
+
+from typing import Final
+
+from tools.provision import identities
+from tools.provision.cloud import Cloud
+from tools.provision.project import describe
+
+POOL: Final = "github"
+PROVIDER: Final = "github"
+DEPLOYER: Final = "deployer"
+_BUILDS: Final = "{}-compute@developer.gserviceaccount.com"
+# What `make deploy` does: rules, indexes, functions, schedules, queues, Hosting, ways to sign in; and before, that it
+# looks whether everything is there. It may not grant roles on the project, read a secret, or read a document.
+ROLES: Final = (
+    "roles/firebaserules.admin",
+    "roles/datastore.indexAdmin",
+    "roles/cloudfunctions.admin",
+    "roles/run.admin",
+    "roles/cloudscheduler.admin",
+    "roles/cloudtasks.queueAdmin",
+    "roles/firebasehosting.admin",
+    "roles/firebaseauth.admin",
+    "roles/firebase.viewer",
+    "roles/artifactregistry.reader",
+    "roles/secretmanager.viewer",
+    "roles/iam.securityReviewer",
+    "roles/serviceusage.serviceUsageConsumer",
+)
+
+
+def deployer(cloud: Cloud) -> None:
+    if not cloud.environment.project["github"]:
+        return
+    there = {one["email"] for one in cloud.gcloud("iam", "service-accounts", "list")}
+    identities.make_account(cloud, there, DEPLOYER, "Wattle, deployment by GitHub Actions")
+    member = f"serviceAccount:{identities.address(cloud, DEPLOYER)}"
+    have = identities.granted(cloud.gcloud("projects", "get-iam-policy", cloud.project_id))
+    identities.grant(cloud, {(role, member) for role in ROLES} - have)
+    # Who deploys a function must be allowed to act as it, and as who builds it.
+    for name in identities.declared()["accounts"]:
+        identities.let_act_as(cloud, member, identities.address(cloud, name))
+    identities.let_act_as(cloud, member, _BUILDS.format(describe(cloud)["projectNumber"]))
+
+
+def federation(cloud: Cloud) -> None:
+    """Only the repository that the file names, and in it only workflows in the GitHub environment of this alias: who
+    may start those, and who must approve, is set there."""
+    repository = cloud.environment.project["github"]
+    if not repository:
+        return
+    pools = cloud.gcloud("iam", "workload-identity-pools", "list", "--location=global")
+    if POOL not in {one["name"].rpartition("/")[2] for one in pools}:
+        cloud.change(
+            f"identity pool {POOL}",
+            *("iam", "workload-identity-pools", "create", POOL, "--location=global", "--display-name=GitHub Actions"),
+        )
+        providers = []
+    else:
+        where = ("--location=global", f"--workload-identity-pool={POOL}")
+        providers = cloud.gcloud("iam", "workload-identity-pools", "providers", "list", *where)
+    condition = f"assertion.repository == '{repository}'"
+    found = next((one for one in providers if one["name"].rpartition("/")[2] == PROVIDER), None)
+    if found is None or found.get("attributeCondition") != condition:
+        verb = "update-oidc" if found else "create-oidc"
+        cloud.change(
+            f"identity provider {PROVIDER}, for {repository}",
+            *("iam", "workload-identity-pools", "providers", verb, PROVIDER, "--location=global"),
+            *(f"--workload-identity-pool={POOL}", "--issuer-uri=https://token.actions.githubusercontent.com"),
+            "--attribute-mapping=google.subject=assertion.sub,attribute.repository=assertion.repository",
+            f"--attribute-condition={condition}",
+            until_known=identities.NOT_KNOWN_YET,
+        )
+    number = describe(cloud)["projectNumber"]
+    pool = f"projects/{number}/locations/global/workloadIdentityPools/{POOL}"
+    subject = f"repo:{repository}:environment:{cloud.environment.alias}"
+    identities.let_act_as(
+        cloud,
+        f"principal://iam.googleapis.com/{pool}/subject/{subject}",
+        identities.address(cloud, DEPLOYER),
+        "roles/iam.workloadIdentityUser",
+    )
