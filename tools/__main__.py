@@ -14,26 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "functions"))
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools", description="Wattle's own command line")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_deployment(commands)
 
     command = commands.add_parser("dev", help="run the whole backend on this machine, with demo data")
     command.add_argument("--free-ports", action="store_true", help="take any free ports instead of the usual ones")
     command.add_argument("--google", action="store_true", help="Auth and Functions by Google's own emulators")
     command.set_defaults(run=_of("dev"))
-
-    command = commands.add_parser("doctor", help="what this machine lacks; with --deploy, what forbids a deployment")
-    command.add_argument("--deploy", action="store_true", help="look at what would be deployed; asks no network")
-    command.add_argument("--project", metavar="ALIAS", help="with --deploy: dev, staging or production (default: all)")
-    command.set_defaults(run=_of("doctor"))
-
-    command = commands.add_parser("provision", help="make what an environment's project needs; twice is once")
-    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
-    command.add_argument("--plan", action="store_true", help="only say what would be made")
-    command.set_defaults(run=_of("provision"))
-
-    command = commands.add_parser("deploy", help="deploy what is checked out, after the preflight")
-    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
-    command.add_argument("--yes", action="store_true", help="do not ask before production")
-    command.set_defaults(run=_of("release"))
 
     command = commands.add_parser("seed", help="load the demo data into the emulators that the environment names")
     command.set_defaults(run=_of("seed"))
@@ -62,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("docs", help="build the documentation's site")
     command.set_defaults(run=_of("docs"))
 
+    command = commands.add_parser("contract", help="what docs/openapi.json changes against another description")
+    command.add_argument("base", type=Path, help="the other, such as that of main")
+    command.set_defaults(run=_of("contract"))
+
     command = commands.add_parser("protocol", help="write Firestore's messages from google-cloud-firestore")
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("protocol"))
@@ -75,6 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)
+
+
+def _add_deployment(commands: Any) -> None:
+    command = commands.add_parser("doctor", help="what this machine lacks; with --deploy, what forbids a deployment")
+    command.add_argument("--deploy", action="store_true", help="look at what would be deployed; asks no network")
+    command.add_argument("--project", metavar="ALIAS", help="with --deploy: dev, staging or production (default: all)")
+    command.set_defaults(run=_of("doctor"))
+
+    command = commands.add_parser("provision", help="make what an environment's project needs; twice is once")
+    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
+    command.add_argument("--plan", action="store_true", help="only say what would be made")
+    command.set_defaults(run=_of("provision"))
+
+    command = commands.add_parser("deploy", help="deploy what is checked out, after the preflight")
+    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
+    command.add_argument("--yes", action="store_true", help="do not ask before production")
+    command.set_defaults(run=_of("release"))
 
 
 def _positive(text: str) -> int:

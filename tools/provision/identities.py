@@ -25,9 +25,9 @@ def declared() -> dict[str, Any]:
 
 def custom_roles(cloud: Cloud) -> None:
     there = {one["name"].rpartition("/")[2] for one in cloud.gcloud("iam", "roles", "list")}
-    for name, role in declared()["customRoles"].items():
-        permissions = sorted(role["includedPermissions"])
-        options = (f"--title={role['title']}", f"--permissions={','.join(permissions)}")
+    for name, custom in declared()["customRoles"].items():
+        permissions = sorted(custom["includedPermissions"])
+        options = (f"--title={custom['title']}", f"--permissions={','.join(permissions)}")
         if name not in there:
             cloud.change(f"role {name}", "iam", "roles", "create", name, *options)
         elif sorted(cloud.gcloud("iam", "roles", "describe", name).get("includedPermissions", ())) != permissions:
@@ -48,28 +48,28 @@ def make_account(cloud: Cloud, there: set[str], name: str, title: str) -> None:
 def roles(cloud: Cloud) -> None:
     """Exactly what is declared: what else one of these accounts has on the project is taken back."""
     wanted = {
-        (_role(cloud, role), f"serviceAccount:{address(cloud, name)}")
+        (role(cloud, granted_role), f"serviceAccount:{address(cloud, name)}")
         for name, account in declared()["accounts"].items()
-        for role in account["roles"]
+        for granted_role in account["roles"]
     }
     ours = {f"serviceAccount:{address(cloud, name)}" for name in declared()["accounts"]}
     have = granted(cloud.gcloud("projects", "get-iam-policy", cloud.project_id))
     grant(cloud, wanted - have)
-    for role, member in sorted((role, member) for role, member in have - wanted if member in ours):
+    for surplus, member in sorted(binding for binding in have - wanted if binding[1] in ours):
         cloud.change(
-            f"take {role} from {member.partition(':')[2]}",
+            f"take {surplus} from {member.partition(':')[2]}",
             *("projects", "remove-iam-policy-binding", cloud.project_id),
-            *(f"--member={member}", f"--role={role}", "--condition=None"),
+            *(f"--member={member}", f"--role={surplus}", "--condition=None"),
         )
 
 
 def grant(cloud: Cloud, bindings: set[tuple[str, str]]) -> None:
     """Roles on the project: each a role and a member."""
-    for role, member in sorted(bindings):
+    for given, member in sorted(bindings):
         cloud.change(
-            f"{role} for {member.partition(':')[2]}",
+            f"{given} for {member.partition(':')[2]}",
             *("projects", "add-iam-policy-binding", cloud.project_id),
-            *(f"--member={member}", f"--role={role}", "--condition=None"),
+            *(f"--member={member}", f"--role={given}", "--condition=None"),
             until_known=NOT_KNOWN_YET,
         )
 
@@ -81,14 +81,14 @@ def acting_as_itself(cloud: Cloud) -> None:
             let_act_as(cloud, f"serviceAccount:{address(cloud, name)}", address(cloud, name))
 
 
-def let_act_as(cloud: Cloud, member: str, email: str, role: str = _ACTS_AS) -> None:
+def let_act_as(cloud: Cloud, member: str, email: str, given: str = _ACTS_AS) -> None:
     there = {one["email"] for one in cloud.gcloud("iam", "service-accounts", "list")}
     # Only looking, it may not have been made.
     policy = cloud.gcloud("iam", "service-accounts", "get-iam-policy", email) if email in there else {}
-    if (role, member) not in granted(policy):
+    if (given, member) not in granted(policy):
         cloud.change(
-            f"{role} on {email} for {member.removeprefix('serviceAccount:')}",
-            *("iam", "service-accounts", "add-iam-policy-binding", email, f"--member={member}", f"--role={role}"),
+            f"{given} on {email} for {member.removeprefix('serviceAccount:')}",
+            *("iam", "service-accounts", "add-iam-policy-binding", email, f"--member={member}", f"--role={given}"),
             until_known=NOT_KNOWN_YET,
         )
 
@@ -155,5 +155,6 @@ def granted(policy: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["role"], member) for one in bindings if "condition" not in one for member in one["members"]}
 
 
-def _role(cloud: Cloud, name: str) -> str:
+def role(cloud: Cloud, name: str) -> str:
+    """Its full name: one of Google's, or one of ours."""
     return name if name.startswith("roles/") else f"projects/{cloud.project_id}/roles/{name}"

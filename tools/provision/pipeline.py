@@ -11,8 +11,8 @@ POOL: Final = "github"
 PROVIDER: Final = "github"
 DEPLOYER: Final = "deployer"
 _BUILDS: Final = "{}-compute@developer.gserviceaccount.com"
-# What `make deploy` does: rules, indexes, functions, schedules, queues, Hosting, ways to sign in; and before, that it
-# looks whether everything is there. It may not grant roles on the project, read a secret, or read a document.
+# What `make deploy` does: rules, indexes, functions, schedules, queues, Hosting; and before, that it looks whether
+# everything is there. It may not grant roles on the project, read a secret, or read a document.
 ROLES: Final = (
     "roles/firebaserules.admin",
     "roles/datastore.indexAdmin",
@@ -21,8 +21,7 @@ ROLES: Final = (
     "roles/cloudscheduler.admin",
     "roles/cloudtasks.queueAdmin",
     "roles/firebasehosting.admin",
-    "roles/firebaseauth.admin",
-    "roles/firebase.viewer",
+    "wattleDeployer",
     "roles/artifactregistry.reader",
     "roles/secretmanager.viewer",
     "roles/iam.securityReviewer",
@@ -37,7 +36,7 @@ def deployer(cloud: Cloud) -> None:
     identities.make_account(cloud, there, DEPLOYER, "Wattle, deployment by GitHub Actions")
     member = f"serviceAccount:{identities.address(cloud, DEPLOYER)}"
     have = identities.granted(cloud.gcloud("projects", "get-iam-policy", cloud.project_id))
-    identities.grant(cloud, {(role, member) for role in ROLES} - have)
+    identities.grant(cloud, {(identities.role(cloud, name), member) for name in ROLES} - have)
     # Who deploys a function must be allowed to act as it, and as who builds it.
     for name in identities.declared()["accounts"]:
         identities.let_act_as(cloud, member, identities.address(cloud, name))
