@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("sbom", help="write the software bill of materials to .wattle/sbom")
     command.set_defaults(run=_of("sbom"))
 
+    command = commands.add_parser("verify-restore", help="is a restored database complete, and does it hang together?")
+    command.add_argument("--restored", required=True, metavar="PROJECT[/DATABASE]", help="the database to look at")
+    command.add_argument(
+        "--source", metavar="PROJECT[/DATABASE]", help="the one that the backup was made of, if it is there"
+    )
+    command.add_argument("--at", type=_moment, help="read the source as it was then: 2026-11-26T03:00:00Z")
+    command.add_argument(
+        "--state", type=Path, default=Path(".wattle/verify-restore.json"), help="where progress is kept"
+    )
+    command.set_defaults(run=_of("verify_restore"))
+
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)
@@ -89,6 +101,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("it must be 1 or more")
     return number
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("say the time zone, as in 2026-11-26T03:00:00Z")
+    return moment
 
 
 def _of(module: str) -> Callable[..., int]:

@@ -8,6 +8,7 @@ from tests.api.orders import lines
 from tests.backend import eventually
 from tests.conftest import ROOT
 from tools.migrations import load
+from tools.verify_restore import GROUPS
 
 from wattle.adapters.firestore import Query, Update
 from wattle.kit.retry import Deadline
@@ -44,6 +45,10 @@ def test_it_says_of_each_what_the_purge_does():
 def test_what_has_a_ttl_policy_says_so(written):
     expiring = {group for group, field, _ in written if field == "expiresAt"}
     assert {name for name, how in ERASED.items() if "TTL" in how} == expiring
+
+
+def test_a_restored_database_is_verified_in_all_of_them():
+    assert set(GROUPS) == FIELDS.keys()
 
 
 def everything(backend):
