@@ -244,7 +244,7 @@ class TestStopped:
                 stops += 1
                 assert stops < 60
         assert listed(state) == once
-        assert stops > 3
+        assert stops >= 3
 
     def test_what_is_in_memory_is_a_page(self, source, restored, tmp_path, monkeypatch):
         monkeypatch.setattr(verify_restore, "_PAGE", 5)
