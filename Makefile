@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format docs manifest openapi catalogues protocol bench profile-imports audit sbom lock clean doctor preflight provision deploy
+.PHONY: help setup dev test test-google lint format docs manifest openapi reference catalogues protocol bench profile-imports audit sbom lock clean doctor preflight provision deploy
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@PYTHONPATH=functions $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools manifest --check
 	@$(BIN)/python -m tools openapi --check
+	@$(BIN)/python -m tools reference --check
 	@$(BIN)/firesuite rules lint
 	@$(BIN)/python -m tools catalogues --check
 	@$(BIN)/python -m tools protocol --check
@@ -64,6 +65,9 @@ catalogues: setup ## bring the translations of push messages up to date with the
 
 openapi: setup ## write docs/openapi.json, the contract with apps, from the route table
 	@$(BIN)/python -m tools openapi
+
+reference: setup ## write the documentation's tables of endpoints and errors, and the types in the clients' guides
+	@$(BIN)/python -m tools reference
 
 protocol: setup ## take Firestore's messages anew from google-cloud-firestore, after an update of it
 	@$(BIN)/python -m tools protocol

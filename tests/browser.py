@@ -1,6 +1,7 @@
 """A real browser, driven by the WebDriver protocol."""
 
 import contextlib
+import json
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ class Browser:
     def __init__(self, driver, user_data):
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={user_data}"]
         wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": arguments}}
+        wanted["goog:loggingPrefs"] = {"performance": "ALL"}
         answer = requests.post(f"{driver}/session", json={"capabilities": {"alwaysMatch": wanted}}, timeout=60).json()
         self.session = f"{driver}/session/{answer['value']['sessionId']}"
 
@@ -36,6 +38,12 @@ class Browser:
         while (seen := self.texts(selector)) != expected:
             assert time.monotonic() < deadline, f"{selector} shows {seen}, not {expected}"
             time.sleep(0.05)
+
+    def requested(self):
+        """The URLs that were asked for since this was last called."""
+        entries = requests.post(f"{self.session}/se/log", json={"type": "performance"}, timeout=60).json()["value"]
+        messages = [json.loads(entry["message"])["message"] for entry in entries]
+        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
     def close(self):
         requests.delete(self.session, timeout=60)

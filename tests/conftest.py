@@ -7,6 +7,7 @@ from hypothesis import settings
 from tests.backend import Backend
 from tests.browser import open_browser
 from tests.costs import measured
+from tests.e2e.dev import Dev
 from tests.in_process import Instance
 from tests.people import People
 from tests.samples import World
@@ -35,6 +36,27 @@ def backend():
         running.log = lines
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def start(request):
+    """Starts `make dev` as a new user does, on free ports; with --google, Google's own Auth and Functions in it."""
+    arguments = ["--google"] if request.config.getoption("--google") else []
+    started = []
+
+    def run():
+        started.append(Dev(*arguments))
+        return started[-1].wait_until_ready()
+
+    yield run
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def dev(start):
+    """One for all tests: of the seed's people, tests of the documentation only touch Alice's orders."""
+    return start()
 
 
 @pytest.fixture

@@ -18,13 +18,25 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SITE: Final = ROOT / ".site"
 PAGES: Final = SITE / "pages"
 HTML: Final = SITE / "html"
-_MERMAID: Final = ROOT / "tools/site/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"
+MERMAID: Final = ROOT / "tools/site/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"
 
 NAVIGATION: Final[Sequence[tuple[str, Sequence[str]]]] = (
     ("Start", ("README.md", "docs/README.md", "docs/tutorial.md", "docs/testing.md")),
     ("Clients", ("docs/clients/README.md", "docs/clients/*.md", "docs/clients.md")),
     ("Reference", ("docs/api.md", "docs/endpoints.md", "docs/errors.md", "docs/data.md", "docs/push.md")),
-    ("Production", ("docs/deploy.md", "ops/README.md", "docs/operations.md", "docs/operations/*.md", "SECURITY.md")),
+    (
+        "Production",
+        (
+            "docs/deploy.md",
+            "docs/environments.md",
+            "ops/README.md",
+            "docs/operations.md",
+            "docs/operations/README.md",
+            "docs/operations/*.md",
+            "SECURITY.md",
+            "docs/privacy.md",
+        ),
+    ),
     ("Numbers", ("docs/costs.md", "docs/scale.md")),
     ("firesuite", ("suite/README.md", "suite/*/*/README.md", "suite/docs/*.md", "suite/**/*.md")),
     ("Design", ("docs/architecture.md", "docs/decisions/README.md", "docs/decisions/*.md")),
@@ -32,7 +44,7 @@ NAVIGATION: Final[Sequence[tuple[str, Sequence[str]]]] = (
 )
 """Sections and their pages in order. A page is where it matches first; the last section has what matched nowhere."""
 
-_LINK: Final = re.compile(r"(\[[^\]]*\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+_LINK: Final = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 _ABSOLUTE: Final = re.compile(r"[a-z]+:|/")
 _FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})")
 _NOT_OURS: Final = {"node_modules", "venv"}
@@ -45,7 +57,7 @@ class BrokenLink(Exception):
 
 def run() -> int:
     """Build the site; 1 when a link leads nowhere or the generator warns."""
-    if not _MERMAID.is_file():
+    if not MERMAID.is_file():
         print("The site's packages are not installed: run `make docs`.", file=sys.stderr)
         return 1
     try:
@@ -72,7 +84,7 @@ def stage() -> None:
         staged = PAGES / page
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.write_text(_with_links(page), encoding="utf-8")
-    shutil.copy(_MERMAID, PAGES / "mermaid.js")
+    shutil.copy(MERMAID, PAGES / "mermaid.js")
     (SITE / "zensical.toml").write_text(_settings(), encoding="utf-8")
 
 

@@ -1,13 +1,15 @@
-"""The typed client that an app generates from docs/openapi.json: generated, compiled, and used."""
+"""The typed client of docs/clients/typescript.md, over types generated from docs/openapi.json: compiled, and used."""
 
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.docs.blocks import at, blocks_of
 
+ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "ts"
-DESCRIPTION = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+GUIDE = Path("docs/clients/typescript.md")
 
 
 def run(*command, cwd):
@@ -16,27 +18,58 @@ def run(*command, cwd):
     return finished.stdout
 
 
+def programs():
+    """The guide's files by name. A block that names none goes on with the one before."""
+    files = {}
+    for block in blocks_of(GUIDE):
+        if block.language == "typescript":
+            name = block.title if block.title.endswith(".ts") else list(files)[-1]
+            files[name] = files.get(name, "") + block.text
+    return files
+
+
 @pytest.fixture(scope="module")
-def client(tmp_path_factory, request):
-    """The directory of the compiled client."""
+def compiled(tmp_path_factory, request, dev):
+    """The directory of the compiled guide, and of the day of an app over its client."""
     if request.config.getoption("--google"):
         pytest.skip("whose emulators serve Auth and Functions makes no difference to the types")
     installed = HERE / "node_modules"
     if not installed.is_dir():
         pytest.fail("tests/e2e/ts is not installed: run `tools/setup.sh --test`, which `make test` does")
     directory = tmp_path_factory.mktemp("ts")
-    for name in ("client.ts", "day.ts", "package.json", "tsconfig.json"):
+    for name in ("day.ts", "package.json", "tsconfig.json"):
         (directory / name).write_text((HERE / name).read_text())
-    (directory / "node_modules").symlink_to(installed)
-    node = ("node", str(installed / "openapi-typescript" / "bin" / "cli.js"))
-    run(*node, str(DESCRIPTION), "-o", "wattle.d.ts", cwd=directory)
+    guide = programs()
+    (directory / "client.ts").write_text(guide["client.ts"])
+    # What listens keeps a program of Node alive.
+    (directory / "app.ts").write_text(at(dev, guide["app.ts"]) + "process.exit(0);\n")
+    modules = directory / "node_modules"
+    modules.mkdir()
+    for name in ("openapi-fetch", "@types"):
+        (modules / name).symlink_to(installed / name)
+    (modules / "firebase").symlink_to(ROOT / "node_modules" / "firebase")
+    generate = installed / "openapi-typescript" / "bin" / "cli.js"
+    run("node", str(generate), str(ROOT / "docs/openapi.json"), "-o", "wattle.d.ts", cwd=directory)
     run("node", str(installed / "typescript" / "bin" / "tsc"), cwd=directory)
     return directory
 
 
-def test_an_app_in_typescript(client, backend, user):
+def test_the_guide(compiled, dev):
+    said = run("node", "app.js", cwd=compiled).splitlines()
+    assert [line.split()[0] for line in said if not line.startswith("inbox")] == [
+        "ordered", "refused", "paged", "synced", "live", "registered",
+    ]  # fmt: skip
+    assert said[0].endswith(" 1144")
+    assert "synced pending" in said
+    assert "live cancelled" in said
+    with dev.sign_in("alice") as alice:
+        registered = alice.get("/v1/users/me/devices").json()["data"]
+    assert "dThisBrowser0123456789" in [device["fid"] for device in registered]
+
+
+def test_an_app_in_typescript(compiled, backend, user):
     product = backend.product(unitPrice=455, stock=5)
-    seen = json.loads(run("node", "day.js", backend.api, user.token, product, cwd=client))
+    seen = json.loads(run("node", "day.js", backend.api, user.token, product, cwd=compiled))
     assert seen.pop("number") in seen["numbers"]
     assert len(seen.pop("numbers")) == 1, "the lost answer's order and the repeated one are the same"
     assert seen == {

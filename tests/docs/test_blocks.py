@@ -1,0 +1,158 @@
+"""Every code block of the documentation is run, or read by what reads its language, or says that it is only shown.
+
+| language | what is done with it |
+|---|---|
+| sh | run with bash against a running `make dev`, the blocks of a page one after another in one shell |
+| python | run, the blocks of a page as one program |
+| typescript | compiled and run: test_typescript.py |
+| swift, kotlin, dart | parsed, and every name in it is known: test_snippets.py |
+| json, yaml, toml, xml, js | parsed |
+| mermaid | drawn in a browser: test_site.py |
+| console | shown: commands that change this machine, run for minutes or need a Google project. Those of ours exist |
+| text | shown: output, and the form of things |
+"""
+
+import inspect
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+from tests.docs.blocks import all_blocks, at
+from tools.docs import ROOT, pages
+
+ELSEWHERE = {
+    "suite/firesuite/rules/README.md": "tests/rules/test_plugin.py",
+    "docs/tutorial.md": "tests/docs/test_tutorial.py",
+}
+"""Pages whose blocks make up a project that a test of its own lays out and runs."""
+
+CHECKED_IN = {
+    "typescript": "test_typescript.py",
+    "swift": "test_snippets.py",
+    "kotlin": "test_snippets.py",
+    "dart": "test_snippets.py",
+    "mermaid": "test_site.py",
+}
+SHOWN = {"console", "text"}
+PARSERS = {"json": json.loads, "yaml": lambda text: list(yaml.safe_load_all(text)), "toml": tomllib.loads}
+PARSERS |= {"xml": ET.fromstring}
+RUN = {"sh", "python", "js"}
+
+BLOCKS = [block for block in all_blocks() if block.page.as_posix() not in ELSEWHERE]
+SECONDS = 120
+
+
+def of_language(*languages):
+    return [pytest.param(block, id=block.place) for block in BLOCKS if block.language in languages]
+
+
+def pages_with(language):
+    """Each page that has such blocks, with them as one text."""
+    chosen = [block for block in BLOCKS if block.language == language]
+    texts = [
+        (page.as_posix(), "\n".join(block.text for block in blocks))
+        for page, blocks in itertools.groupby(chosen, key=lambda block: block.page)
+    ]
+    return [pytest.param(text, id=page) for page, text in texts]
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=block.place) for block in BLOCKS])
+def test_its_language_is_known(block):
+    assert block.language in {*RUN, *PARSERS, *CHECKED_IN, *SHOWN}, (
+        f"{block.place}: `{block.language}` is none of the languages that {__name__} lists"
+    )
+
+
+@pytest.mark.parametrize(("page", "test"), ELSEWHERE.items())
+def test_what_is_tested_elsewhere_is_tested_there(page, test):
+    name = page.rpartition("/")[2]
+    assert (ROOT / page).is_file()
+    assert name in (ROOT / test).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", of_language(*PARSERS))
+def test_it_can_be_parsed(block):
+    PARSERS[block.language](block.text)
+
+
+@pytest.mark.parametrize("block", of_language("js"))
+def test_javascript_can_be_parsed(block, tmp_path):
+    script = tmp_path / "block.mjs"
+    script.write_text(block.text)
+    subprocess.run(["node", "--check", script], check=True, timeout=SECONDS)
+
+
+def run(dev, *command):
+    """What a command prints in the project's folder, with its environment active and what firesuite sets."""
+    path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
+    finished = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, "FCM_EMULATOR_HOST": dev.url("FCM").removeprefix("http://")},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+@pytest.mark.parametrize("text", [param for param in pages_with("sh") if param.id != "README.md"])
+def test_shell(dev, text):
+    run(dev, "bash", "-euo", "pipefail", "-c", at(dev, text))
+
+
+@pytest.mark.parametrize("text", pages_with("python"))
+def test_python(dev, text, request):
+    if "def test_" in text:
+        # An example of a test, for which our fixtures are there.
+        defined = {}
+        exec(text, defined)
+        for name, test in defined.items():
+            if name.startswith("test_"):
+                test(**{wanted: request.getfixturevalue(wanted) for wanted in inspect.signature(test).parameters})
+        return
+    run(dev, sys.executable, "-c", at(dev, text))
+
+
+def test_the_first_five_requests(dev):
+    """What they answer, in the order of the README; that the others run would not be enough."""
+    (text,) = [param.values[0] for param in pages_with("sh") if param.id == "README.md"]
+    printed = run(dev, "bash", "-euo", "pipefail", "-c", at(dev, text))
+    answers = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    profile, first, second, device, order, refused, confirmed, sent, inbox = answers
+
+    assert profile["data"]["email"] == "alice@example.com"
+    assert len(first["data"]) == len(second["data"]) == 3
+    assert {tuple(row) for row in first["data"]} == {("id", "number", "status", "total")}
+    assert not {row["id"] for row in first["data"]} & {row["id"] for row in second["data"]}
+    assert device["data"]["fid"] == "cMyPhone0123456789abcd"
+    assert (order["data"]["status"], order["data"]["total"]) == ("pending", 1144)
+    assert (refused["code"], refused["errors"][0]["field"]) == ("OUT_OF_STOCK", "items[0].quantity")
+    assert confirmed["data"]["status"] == "confirmed"
+    about = {"orderId": order["data"]["id"], "status": "confirmed"}
+    assert about.items() <= sent["messages"][-1]["message"]["data"].items()
+    assert inbox["data"][0]["data"] == about
+
+
+MAKE = re.compile(r"\bmake ([a-z][a-z-]*)(?![\w-]*\.)")
+TOOLS = re.compile(r"\bpython -m tools ([a-z-]+)")
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_commands_of_ours_exist(page):
+    """In code, whether in a block or in a sentence."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL) + re.findall(r"`[^`\n]+`", text))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(MAKE.findall(code)) <= targets
+    commands = re.findall(r'add_parser\("([a-z-]+)"', (ROOT / "tools/__main__.py").read_text(encoding="utf-8"))
+    assert set(TOOLS.findall(code)) <= set(commands)
