@@ -91,7 +91,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-header 
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe
 lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pyproject.toml
 	@$(LOCK) -o functions/requirements.txt pyproject.toml
-	@$(LOCK) -o requirements.txt --extra dev pyproject.toml suite/pyproject.toml
+	@$(LOCK) -o requirements.txt --extra dev --extra debug pyproject.toml suite/pyproject.toml
 	@$(LOCK) -c requirements.txt -o tools/site/requirements.txt tools/site/requirements.in
 	@$(LOCK) -o tools/supply-chain/requirements.txt tools/supply-chain/requirements.in
 

@@ -169,7 +169,7 @@ def one_or_many(directory: Path, project: Project) -> None:
             own = dataclasses.replace(codebase, manifest=Manifest(tuple(part)))
             runtime = Runtime(project.project_id, {"GCLOUD_PROJECT": project.project_id}, settings)
             host = FunctionsHost(own, runtime, ports[index])
-            host.start(processes, cache_bytecode=True)
+            host.start(processes)
             hosts.append(host)
         until(lambda running=hosts: all(host.answers() for host in running))
         ready = time.perf_counter() - started

@@ -9,10 +9,11 @@ import http.client
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from firesuite import blocking
-from firesuite.events import TriggerRequest, task_request, to_request
+from firesuite.errors import SuiteError
+from firesuite.events import TriggerRequest, made, task_request, to_request
 from firesuite.functions_host import LOAD_ERROR_HEADER
 from firesuite.manifest import Endpoint, Kind, Manifest
 from firesuite.ports import HOST
@@ -58,6 +59,13 @@ class Bridge:
             request = task_request(endpoint.name, request_headers(environ), body)
         answer = self.deliver(endpoint, request)
         return answer.send(start_response)
+
+    def send(self, name: str, data: Any, attributes: Mapping[str, str]) -> Answer:
+        """Hand a function an event that nothing here sends. Raises SuiteError."""
+        endpoint = self.manifest.endpoint(name)
+        if endpoint.kind is not Kind.EVENT:
+            raise SuiteError(f"{name} is not started by events: it is of kind {endpoint.kind.word}.")
+        return self.deliver(endpoint, to_request(endpoint.kind, made(endpoint, self._project_id, data, attributes)))
 
     def deliver(self, endpoint: Endpoint, request: TriggerRequest) -> Answer:
         """Post to the function until it has answered. 504 when it takes longer than its timeout."""

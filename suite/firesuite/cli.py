@@ -135,7 +135,7 @@ def _run_command(command: Sequence[str], suite: Suite) -> int:
     alone = not sys.stdin.isatty()
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own command
-            command, env={**os.environ, **suite.environment}, start_new_session=alone
+            command, env={**os.environ, **suite.environment, **suite.mark}, start_new_session=alone
         )
     except OSError as error:
         raise SuiteError(f"Cannot run {command[0]}: {error.strerror}.") from None
@@ -198,8 +198,9 @@ def _parser() -> argparse.ArgumentParser:
         shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")
 
     up = commands.add_parser("up", parents=[shared], help="start everything; Ctrl-C stops it")
-    up.add_argument("--cold", action="store_true", help="start a process for every call of a function")
-    up.add_argument(
+    how = up.add_mutually_exclusive_group()
+    how.add_argument("--cold", action="store_true", help="start a process for every call of a function")
+    how.add_argument(
         "--debug",
         nargs="?",
         type=int,

@@ -1,6 +1,9 @@
-"""Cold starts on demand: every request starts a process of its own, as the first one of an instance does."""
+"""Cold starts on demand: every request starts a process of its own, as the first one of an instance does.
 
-import re
+The process serves the one function, and knows by `FUNCTION_TARGET` and `K_SERVICE` which, from its import on.
+"""
+
+import dataclasses
 import threading
 import time
 from collections.abc import Iterable
@@ -8,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from firesuite.errors import SuiteError
 from firesuite.functions import FunctionsHost, Runtime
+from firesuite.functions_host import LOAD_ERROR_HEADER
 from firesuite.ports import free_ports
-from firesuite.processes import Log, Processes
+from firesuite.processes import Log, Processes, Stopping
 from firesuite.project import Project
 from firesuite.proxy import Answer, forward
+from firesuite.router import function_key, unknown_function
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_NAME = re.compile(
-    r"(?:/functions/projects/[^/]+/triggers/.*-(?P<trigger>[^-/]+)-\d+|/[^/]+/[^/]+/(?P<name>[^/]+)(?:/.*)?)"
-)
 _START_SECONDS = 30.0
 _PROBE_SECONDS = 0.005
+_LOAD_ERROR = (("Content-Type", "text/plain; charset=utf-8"), (LOAD_ERROR_HEADER, "1"))
 
 
 class ColdStarts:
@@ -33,25 +36,26 @@ class ColdStarts:
         self._log = log
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        match = _NAME.fullmatch(environ["PATH_INFO"])
-        try:
-            endpoint = self.project.manifest.endpoint((match["trigger"] or match["name"]) if match else "")
-        except SuiteError as error:
-            return Answer.text(404, str(error)).send(start_response)
+        key = function_key(environ["PATH_INFO"])
+        known = {f"{region}-{e.name}": e for e in self.project.manifest.endpoints for region in e.regions}
+        if key not in known:
+            return unknown_function(key, known).send(start_response)
+        endpoint = known[key]
         [port] = free_ports(1)
-        codebase = self.project.codebase_of(endpoint)
-        host = FunctionsHost(codebase, self._runtime, port)
-        started = time.monotonic()
-        host.start(self._processes, cache_bytecode=True)
+        host = FunctionsHost(self.project.codebase_of(endpoint), self._runtime, port, only=endpoint)
         try:
+            started = time.monotonic()
+            host.start(self._processes)
             while not host.is_ready():
                 if time.monotonic() - started > _START_SECONDS:
                     return Answer.text(503, f"Not started after {_START_SECONDS:.0f} s.").send(start_response)
                 time.sleep(_PROBE_SECONDS)
             self._log("functions", f"{endpoint.name} cold start {(time.monotonic() - started) * 1000:.0f} ms")
             return forward(environ, port).send(start_response)
+        except Stopping as error:
+            return Answer.text(503, str(error)).send(start_response)
         except SuiteError as error:
-            return Answer.text(500, str(error)).send(start_response)
+            return dataclasses.replace(Answer.text(500, str(error)), headers=_LOAD_ERROR).send(start_response)
         except OSError:
             return Answer.text(502, "The function's process ended.").send(start_response)
         finally:

@@ -23,12 +23,15 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     call = commands.add_parser("call", parents=[shared], help="call a function of the running suite")
     call.add_argument("name")
     call.add_argument(
-        "data", nargs="?", help="JSON: the body of a request, the data of a callable or a task; - is stdin"
+        "data", nargs="?", help="JSON: the body of a request, the data of a callable, a task or an event; - is stdin"
     )
     call.add_argument("--as", dest="uid", metavar="UID", help="signed in as this user, who is made if he is new")
     call.add_argument("-X", dest="method", metavar="METHOD", help="of an HTTPS function (default: GET, POST with data)")
     call.add_argument("--path", default="", help="of an HTTPS function, below its URL; may have a query")
     call.add_argument("-H", dest="headers", action="append", default=[], metavar="NAME: VALUE", help="a request header")
+    call.add_argument(
+        "--attribute", dest="attributes", action="append", default=[], metavar="NAME=VALUE", help="of an event"
+    )
     call.set_defaults(run=_call)
     run = commands.add_parser("run", parents=[shared], help="run a scheduled function of the running suite now")
     run.add_argument("name")
@@ -94,9 +97,12 @@ def _call(options: argparse.Namespace) -> int:
     elif kind is Kind.SCHEDULE:
         suite.run(options.name)
         return 0
+    elif kind is Kind.EVENT:
+        answer = suite.send_event(options.name, _json(text), dict(_attribute(text) for text in options.attributes))
     else:
-        raise SuiteError(f"{options.name} is started by events: do what it waits for, such as writing the document.")
-    _say(_pretty(answer.body))
+        raise SuiteError(f"{options.name} is started by Auth: sign somebody up or in.")
+    if answer.body:
+        _say(_pretty(answer.body))
     if answer.status < 400:
         return 0
     sys.stderr.write(f"HTTP {answer.status}\n")
@@ -126,6 +132,13 @@ def _header(text: str) -> tuple[str, str]:
     if not separator:
         raise SuiteError(f"A header is written NAME: VALUE, not {text!r}.")
     return name.strip().lower(), value.strip()
+
+
+def _attribute(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise SuiteError(f"An attribute is written NAME=VALUE, not {text!r}.")
+    return name, value
 
 
 def _json(text: str | None) -> Any:

@@ -44,7 +44,7 @@ def discover(python: Path, source: Path, environment: Mapping[str, str]) -> str:
 def _describe(error: BaseException) -> str:
     source = str(Path.cwd())
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(source)]
+    own = [frame for frame in frames if _is_own(Path(frame.filename), source)]
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{os.path.relpath(error.filename, source)}, line {error.lineno}"
     elif own and Path(own[-1].filename).name != Path(__file__).name:
@@ -53,6 +53,11 @@ def _describe(error: BaseException) -> str:
         place = "main.py"
     kept = "".join(traceback.format_list(own)) if own else ""
     return f"{place}: {type(error).__name__}: {error}\n{kept}".strip()
+
+
+def _is_own(path: Path, source: str) -> bool:
+    """As `invocation.is_own`, which this script must not import."""
+    return path.is_absolute() and path.resolve().is_relative_to(source) and "site-packages" not in path.parts
 
 
 def main() -> int:

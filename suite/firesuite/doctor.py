@@ -1,13 +1,13 @@
 """`firesuite doctor`: looks at what the suite needs, and says of each thing that is missing how to mend it."""
 
 import argparse
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from firesuite import fireemu, google, params
 from firesuite.errors import SuiteError
+from firesuite.functions import missing_packages, waits_for_threads
 from firesuite.ports import is_free
 from firesuite.project import Codebase, Project, firebase_config
 
@@ -74,8 +74,10 @@ def _codebase(report: Report, project: Project, codebase: Codebase) -> None:
     what = f"functions ({codebase.name})"
     how = "found by importing main.py" if codebase.discovered else "named by functions.yaml"
     report.good(what, f"{len(codebase.manifest.endpoints)} in {codebase.source}, {how}")
-    for missing in _missing_packages(codebase):
+    if missing := missing_packages(codebase):
         report.bad(what, missing)
+    if advice := waits_for_threads(codebase):
+        report.note(what, advice)
     built_ins = params.built_in(firebase_config(project.project_id))
     _known, without = params.values(codebase.manifest.parameters, codebase.environment, built_ins)
     for parameter in without:
@@ -83,18 +85,7 @@ def _codebase(report: Report, project: Project, codebase: Codebase) -> None:
         report.note(what, f"{parameter.name} has no value: add {parameter.name}=... to {codebase.source / file}")
     for endpoint in codebase.manifest.endpoints:
         if not endpoint.is_deliverable:
-            report.note(what, f"nothing here sends the {endpoint.event_type} events of {endpoint.name}")
-
-
-def _missing_packages(codebase: Codebase) -> Iterator[str]:
-    names = ("functions_framework", "gunicorn", "firebase_functions")
-    code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n) is None])"
-    done = subprocess.run([codebase.python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - the functions' own interpreter
-    if done.returncode != 0:
-        yield f"{codebase.python} does not run: make it anew with `python3.11 -m venv {codebase.source / 'venv'}`."
-    elif missing := done.stdout.split():
-        install = f"{codebase.python} -m pip install -r {codebase.source / 'requirements.txt'}"
-        yield f"{', '.join(missing)} not installed for {codebase.python}: run `{install}`."
+            report.note(what, f"nothing here sends {endpoint.event_type}; `firesuite call {endpoint.name} DATA` does")
 
 
 def _python() -> str:

@@ -10,15 +10,26 @@ import dataclasses
 import datetime as dt
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from google.events.cloud.firestore import DocumentEventData
 from google.protobuf import json_format
 
-from firesuite.manifest import Kind
+from firesuite.errors import SuiteError
+from firesuite.manifest import Endpoint, Kind
 
 _FIRESTORE_TYPE = "google.cloud.firestore.document.v1."
+_DATABASE_TYPE = "google.firebase.database.ref.v1."
+# Who sends events whose sender is not here, by what their type begins with.
+_SOURCES = {
+    "google.firebase.database.ref": "firebasedatabase.googleapis.com",
+    "google.firebase.firebasealerts.alerts": "firebasealerts.googleapis.com",
+    "google.firebase.remoteconfig.remoteConfig": "firebaseremoteconfig.googleapis.com",
+    "google.firebase.testlab.testMatrix": "firebasetestlab.googleapis.com",
+    "google.firebase.dataconnect.connector": "firebasedataconnect.googleapis.com",
+}
 _PUBSUB_TYPE = "google.cloud.pubsub.topic.v1.messagePublished"
 _FIRESTORE_SCHEMA = (
     "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/firestore/v1/data.proto"
@@ -52,6 +63,47 @@ def to_request(kind: Kind, event: Mapping[str, Any]) -> TriggerRequest:
     if kind_of_event == _PUBSUB_TYPE:
         return _json({**event, "data": _pubsub(event["data"])})
     return _json(event)
+
+
+def made(endpoint: Endpoint, project_id: str, data: Any, attributes: Mapping[str, str]) -> Mapping[str, Any]:
+    """An event of the type that a function waits for, with this data, for what nothing here sends by itself.
+
+    Its filters are attributes of the event; those that are patterns, and what else the type has, are `attributes`.
+    Raises SuiteError where one of those is missing, and for Firestore's, whose events come from writes.
+    """
+    if endpoint.event_type.startswith(_FIRESTORE_TYPE):
+        raise SuiteError(f"{endpoint.name} is started by a write: write the document.")
+    service = _SOURCES.get(endpoint.event_type.rpartition(".v1.")[0], "eventarc.googleapis.com")
+    event = {
+        "specversion": "1.0",
+        "id": uuid.uuid4().hex,
+        "source": f"//{service}/projects/{project_id}",
+        "type": endpoint.event_type,
+        "time": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        **(endpoint.trigger.get("eventFilters") or {}),
+        **attributes,
+        "data": data,
+    }
+    if endpoint.event_type.startswith(_DATABASE_TYPE):
+        event = _database(event, endpoint, project_id)
+    for name, pattern in (endpoint.trigger.get("eventFilterPathPatterns") or {}).items():
+        if name not in event:
+            raise SuiteError(f"{endpoint.name} waits for {name} {pattern}: say which, with --attribute {name}=...")
+    return event
+
+
+def _database(event: Mapping[str, Any], endpoint: Endpoint, project_id: str) -> dict[str, Any]:
+    """What every event of the Realtime Database has: https://firebase.google.com/docs/functions/database-events."""
+    instance = f"{project_id}-default-rtdb"
+    reference = str(event.get("ref", ""))
+    return {
+        "instance": instance,
+        "firebasedatabasehost": "firebaseio.com",
+        "location": endpoint.regions[0],
+        "subject": f"refs/{reference.strip('/')}",
+        "authtype": "admin",
+        **event,
+    }
 
 
 def task_request(queue: str, headers: Mapping[str, str], body: bytes) -> TriggerRequest:

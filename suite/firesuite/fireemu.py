@@ -4,13 +4,15 @@ It runs no Python, so it gets a firebase.json of its own, derived from the proje
 functions.
 """
 
+import contextlib
 import dataclasses
 import json
 import platform
+import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ PLATFORMS = {
 }
 
 _NODE_MAJOR = 20
+_INSTALL_NODE = (
+    f"Install Node {_NODE_MAJOR} or newer: `nvm install {_NODE_MAJOR}`, `brew install node@{_NODE_MAJOR}`, or"
+    " https://nodejs.org/en/download."
+)
 
 # Events that fireemu has in work at the same time; its default of 8 lets one slow function hold up all others.
 _CONCURRENT_EVENTS = 64
@@ -50,10 +56,16 @@ def find_binary(directory: Path) -> Path:
             if not mode & stat.S_IXUSR:  # npm unpacks it without its run bit
                 binary.chmod(mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
             return binary
-    raise SuiteError(
-        f"fireemu is not installed in {directory}: run `npm ci` there (package.json needs @fireemu/{package} among its"
-        " optionalDependencies)."
-    )
+    command = _install_command(directory, f"@fireemu/{package}")
+    raise SuiteError(f"fireemu is not installed in {directory}: run `{command}` there.")
+
+
+def _install_command(directory: Path, package: str) -> str:
+    """What installs this npm package in a project that names it, or does not yet."""
+    with contextlib.suppress(FileNotFoundError):
+        if f'"{package}"' in (directory / "package.json").read_text(encoding="utf-8"):
+            return "npm ci" if (directory / "package-lock.json").is_file() else "npm install --ignore-scripts"
+    return "firesuite init && npm install --ignore-scripts"
 
 
 def node_version() -> str:
@@ -61,10 +73,10 @@ def node_version() -> str:
     try:
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 - the user's own node
     except (OSError, subprocess.CalledProcessError):
-        raise SuiteError(f"Node is not installed: events need it. Install Node {_NODE_MAJOR} or newer.") from None
+        raise SuiteError(f"Node is not installed: events need it. {_INSTALL_NODE}") from None
     major = int(version.removeprefix("v").partition(".")[0])
     if major < _NODE_MAJOR:
-        raise SuiteError(f"Node {version} is too old: events need Node {_NODE_MAJOR} or newer.")
+        raise SuiteError(f"Node {version} is too old: events need a newer one. {_INSTALL_NODE}")
     return version
 
 
@@ -73,9 +85,9 @@ def find_node_modules(directory: Path) -> Path:
     for node_modules in node_modules_above(directory):
         if (node_modules / "firebase-functions" / "package.json").is_file():
             return node_modules
+    command = _install_command(directory, "firebase-functions")
     raise SuiteError(
-        f"firebase-functions is not installed in {directory}: events are delivered through it. Run `npm ci` there"
-        " (package.json needs firebase-functions among its dependencies)."
+        f"firebase-functions is not installed in {directory}: events are delivered through it. Run `{command}` there."
     )
 
 
@@ -98,6 +110,14 @@ class Configuration:
     private_tasks: int
     services: frozenset[str]
     """Of `auth`, `firestore`, `functions`, `storage`, `pubsub`."""
+    data: Path | None = None
+    """What `firebase emulators:export` or fireemu has exported, to begin with."""
+    export_to: Path | None = None
+    """Where to export it at the end."""
+
+    def importing(self, data: Path) -> "Configuration":
+        """The same, beginning with this data."""
+        return dataclasses.replace(self, data=data)
 
     def write(self, directory: Path) -> list[str]:
         """Write its files into `directory` and return its arguments."""
@@ -120,6 +140,8 @@ class Configuration:
             ",".join(sorted(self.services)),
             "--log-verbosity",
             "quiet",
+            *(["--import", str(self.data)] if self.data is not None else []),
+            *(["--export-on-exit", str(self.export_to)] if self.export_to is not None else []),
         ]
 
     def _firebase_json(self) -> dict[str, Any]:
@@ -163,7 +185,23 @@ class Configuration:
         return {"rules": str(rules)}
 
 
-def used_ports(project: Project) -> set[str]:
+# How fireemu says at its start what is wrong with a file.
+_REFUSALS = (
+    re.compile(r"error: (?:storage )?rules source (?P<file>.+) does not parse: (?P<line>\d+):\d+: (?P<what>.+)"),
+    re.compile(r"error: (?P<file>/.+?): (?P<what>.+) at line (?P<line>\d+) column \d+"),
+)
+
+
+def refusal(lines: Sequence[str]) -> str | None:
+    """Why it refused to start, from what it said: with the file and the line where it is one of the project's files."""
+    for text in lines:
+        if text.startswith("error: "):
+            match = next(filter(None, (pattern.fullmatch(text) for pattern in _REFUSALS)), None)
+            return f"{match['file']}, line {match['line']}: {match['what']}." if match else text.removeprefix("error: ")
+    return None
+
+
+def used_ports(project: Project) -> frozenset[str]:
     """Which of `Ports` a suite over this project listens on."""
     used = {"auth", "functions", "firestore", "hub", "ui", "logging", "eventarc", "tasks", "fcm"}
     types = {endpoint.event_type for endpoint in project.manifest.endpoints}
@@ -174,7 +212,7 @@ def used_ports(project: Project) -> set[str]:
         used.add("pubsub")
     if project.firebase_json.get("hosting"):
         used.add("hosting")
-    return used
+    return frozenset(used)
 
 
 def _with_absolute_paths(firestore: Any, directory: Path) -> Any:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from firesuite.ports import HOST
 from firesuite.processes import Child, Processes
 from firesuite.project import Codebase
 
-# What Google's Functions emulator and the runtime set beside the addresses of the services. A per-function variable
-# (FUNCTION_TARGET, K_SERVICE) cannot be true in one process for all functions and is left out.
+# What Google's Functions emulator and the runtime set beside the addresses of the services; the variables that name the
+# function (FUNCTION_TARGET, K_SERVICE) are the functions host's to set.
 _RUNTIME = {
     "FUNCTIONS_EMULATOR": "true",
     "K_REVISION": "1",
@@ -42,7 +43,7 @@ class Runtime:
 class FunctionsHost:
     """One codebase's host process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last four by name only
         self,
         codebase: Codebase,
         runtime: Runtime,
@@ -50,8 +51,11 @@ class FunctionsHost:
         *,
         service: str = "functions",
         debug_port: int | None = None,
+        only: Endpoint | None = None,
+        watched: bool = False,
     ) -> None:
-        """`service` is its name in the log. With a `debug_port` it loads the functions once a debugger is attached."""
+        """`service` is its name in the log. With a `debug_port` it loads the functions once a debugger is attached.
+        With `only` it serves this function alone, and knows that it does. `watched`: its code is going to change."""
         self._project_id = runtime.project_id
         self._port = port
         self._services = runtime.services
@@ -61,13 +65,14 @@ class FunctionsHost:
         self._child: Child | None = None
         self._source = codebase.source
         self._python = codebase.python
+        self._only = only
+        self._watched = watched
         self._write_settings(codebase)
 
-    def start(self, processes: Processes, *, cache_bytecode: bool) -> None:
-        """`cache_bytecode` must be off where files change: Python takes a cached file for fresh when a source is saved
-        twice in one second with the same size."""
+    def start(self, processes: Processes) -> None:
         environment = {**os.environ, **_RUNTIME, **self._services, "PYTHONUNBUFFERED": "1"}
-        if not cache_bytecode:
+        if self._watched:
+            # Python takes a cached file for fresh when a source is saved twice in one second with the same size.
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._child = processes.start(
             self._service,
@@ -109,25 +114,63 @@ class FunctionsHost:
         return health
 
     def _write_settings(self, codebase: Codebase) -> None:
-        endpoints = codebase.manifest.endpoints
+        endpoints = codebase.manifest.endpoints if self._only is None else (self._only,)
         functions_host.Settings(
             project=self._project_id,
             source=str(codebase.source),
             port=self._port,
-            functions=[_function(endpoint) for endpoint in endpoints],
+            functions=[_function(endpoint, codebase) for endpoint in endpoints],
             environment={**codebase.environment, **_RUNTIME, **self._services},
             graceful_seconds=max((endpoint.timeout_seconds for endpoint in endpoints), default=60),
             debug_port=self._debug_port,
             app_check_keys=f"http://{self._services['FIREBASE_EMULATOR_HUB']}{APP_CHECK_KEYS_PATH}",
+            alone=self._only is not None,
+            manifest=None if codebase.discovered else str(codebase.source / "functions.yaml"),
+            tells_errors=self._watched,
         ).write(self._settings)
 
 
-def _function(endpoint: Endpoint) -> functions_host.Function:
+def _function(endpoint: Endpoint, codebase: Codebase) -> functions_host.Function:
     return functions_host.Function(
         name=endpoint.name,
         entry_point=endpoint.entry_point,
         regions=list(endpoint.regions),
         signature="cloudevent" if endpoint.kind is Kind.EVENT else "http",
         concurrency=endpoint.concurrency,
+        threads=codebase.threads(endpoint),
         timeout_seconds=endpoint.timeout_seconds,
     )
+
+
+def waits_for_threads(codebase: Codebase) -> str | None:
+    """What to tell who lets in more requests at a time than there are threads for them."""
+    waiting = [e for e in codebase.manifest.endpoints if codebase.threads(e) < e.concurrency]
+    if not waiting:
+        return None
+    first = max(waiting, key=lambda endpoint: endpoint.concurrency)
+    others = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    count, threads = first.concurrency, codebase.threads(first)
+    return (
+        f"{first.name}{others}: of {count} requests at a time, {count - threads} will wait for a thread, here as when"
+        f" deployed. Set THREADS={count} in {codebase.source / '.env'}."
+    )
+
+
+def require_debugger(codebase: Codebase) -> None:
+    """Raises SuiteError when the functions' own environment has no debugpy."""
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('debugpy') is None)"
+    if subprocess.run([codebase.python, "-c", code], check=False).returncode != 0:  # noqa: S603 - the functions' own interpreter
+        raise SuiteError(f"--debug needs debugpy beside the functions: run `{codebase.python} -m pip install debugpy`.")
+
+
+def missing_packages(codebase: Codebase) -> str | None:
+    """What the functions' own environment lacks to be served, with the command that mends it."""
+    names = ("functions_framework", "gunicorn", "firebase_functions")
+    code = f"import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n) is None])"
+    done = subprocess.run([codebase.python, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - the functions' own interpreter
+    if done.returncode != 0:
+        return f"{codebase.python} does not run: make it anew with `{codebase.venv_command}`."
+    if missing := done.stdout.split():
+        install = f"{codebase.python} -m pip install -r {codebase.source / 'requirements.txt'}"
+        return f"{', '.join(missing)} not installed for {codebase.python}: run `{install}`."
+    return None

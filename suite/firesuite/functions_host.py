@@ -30,12 +30,16 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import flask
-
 # The `type: ignore`s below: neither functions-framework nor gunicorn annotates what is called here.
-import functions_framework
-from functions_framework import _function_registry
-from functions_framework._http.gunicorn import GunicornApplication
+try:
+    import flask
+    import functions_framework
+    from functions_framework import _function_registry
+    from functions_framework._http.gunicorn import GunicornApplication
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    sys.exit(str(missing))  # the suite says what installs it
 
 from firesuite import costs, invocation
 
@@ -65,7 +69,20 @@ class Function:
     regions: list[str]
     signature: str
     concurrency: int
+    """How many requests at a time the platform lets into one instance."""
+    threads: int
+    """How many of those it works on."""
     timeout_seconds: int
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The variables by which a deployed function's process knows which one it is."""
+        return {
+            "FUNCTION_TARGET": self.entry_point,
+            "FUNCTION_SIGNATURE_TYPE": self.signature,
+            # Of the Cloud Run service under the function, whose names are lower case and have no underscore.
+            "K_SERVICE": self.name.lower().replace("_", "-"),
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +98,12 @@ class Settings:
     debug_port: int | None
     app_check_keys: str
     """The URL of the key set for App Check's tokens."""
+    alone: bool
+    """Whether the process serves one function of the codebase, as a deployed one does."""
+    manifest: str | None
+    """The functions.yaml that `functions` are all of; None where they were found in main.py itself, a moment ago."""
+    tells_errors: bool
+    """Whether to say of code that does not load what is wrong, or to leave that to who asks for the health."""
 
     @classmethod
     def read(cls, path: str) -> Self:
@@ -112,6 +135,8 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
     Raises LoadError.
     """
     main = str(Path(settings.source, "main.py"))
+    if settings.alone:
+        os.environ.update(settings.functions[0].identity)
     module, spec = _function_registry.load_function_module(main)  # type: ignore[no-untyped-call]
     try:
         spec.loader.exec_module(module)
@@ -119,24 +144,46 @@ def load(settings: Settings) -> "dict[str, WSGIApplication]":
         raise LoadError(_describe(error, settings.source)) from error
     spec.loader = _LoadedOnce()
     _function_registry.load_function_module = lambda _source: (module, spec)
-    missing = [function.entry_point for function in settings.functions if not hasattr(module, function.entry_point)]
-    if missing:
-        raise LoadError(f"functions.yaml names {', '.join(missing)}, which main.py does not define.")
-    named = {function.entry_point for function in settings.functions}
-    unnamed = [name for name, value in vars(module).items() if hasattr(value, _ENDPOINT) and name not in named]
-    if unnamed:
-        print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
+    functions = _defined(module, settings)
     apps = {
         function.name: functions_framework.create_app(function.entry_point, main, function.signature)  # type: ignore[no-untyped-call]
-        for function in settings.functions
+        for function in functions
     }
     for app in apps.values():
         invocation.watch_errors(app, flask.request)
     _lead_app_check(settings.app_check_keys)
-    # create_app() leaves the last function's name behind; in one process for all of them it would be a lie.
-    os.environ.pop("FUNCTION_TARGET", None)
-    os.environ.pop("FUNCTION_SIGNATURE_TYPE", None)
+    if not settings.alone:
+        # create_app() leaves the last function's name behind; in a process for all of them each request has its own.
+        os.environ.pop("FUNCTION_TARGET", None)
+        os.environ.pop("FUNCTION_SIGNATURE_TYPE", None)
+        invocation.watch_environment()
     return apps
+
+
+def _defined(module: types.ModuleType, settings: Settings) -> list[Function]:
+    """Those that main.py defines. Raises LoadError where the manifest names others."""
+    defined = [function for function in settings.functions if hasattr(module, function.entry_point)]
+    if settings.manifest is None:
+        return defined
+    for function in settings.functions:
+        if function not in defined:
+            raise LoadError(
+                f"{_line_of(settings.manifest, function.name)}: names {function.entry_point}, which main.py does not"
+                " define. Generate the manifest again, or remove it: the functions are found without it."
+            )
+    named = {function.entry_point for function in settings.functions}
+    unnamed = [name for name, value in vars(module).items() if hasattr(value, _ENDPOINT) and name not in named]
+    if unnamed and not settings.alone:
+        print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
+    return defined
+
+
+def _line_of(manifest: str, name: str) -> str:
+    lines = Path(manifest).read_text(encoding="utf-8").splitlines()
+    number = next(
+        (n for n, line in enumerate(lines, 1) if re.fullmatch(rf"\s+['\"]?{re.escape(name)}['\"]?:.*", line)), 1
+    )
+    return f"{Path(manifest).name}, line {number}"
 
 
 def _lead_app_check(url: str) -> None:
@@ -150,7 +197,7 @@ def _lead_app_check(url: str) -> None:
 def _describe(error: BaseException, source: str) -> str:
     """The place in the user's files, and the traceback from there on."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(source)]
+    own = [frame for frame in frames if invocation.is_own(frame.filename, source)]
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{os.path.relpath(error.filename, source)}, line {error.lineno}"
     elif own:
@@ -172,7 +219,8 @@ class Host:
             f"{region}-{function.name}": function for function in settings.functions for region in function.regions
         }
         self._slots = {
-            function.name: threading.BoundedSemaphore(function.concurrency) for function in settings.functions
+            function.name: threading.BoundedSemaphore(min(function.concurrency, function.threads))
+            for function in settings.functions
         }
         self._error: str | None = None
         self._apps: dict[str, WSGIApplication] = {}
@@ -180,7 +228,8 @@ class Host:
             self._apps = load(settings)
         except LoadError as error:
             self._error = str(error)
-            print(f"The functions could not be loaded. {self._error}", file=sys.stderr, flush=True)  # noqa: T201
+            if settings.tells_errors:
+                print(f"The functions could not be loaded. {self._error}", file=sys.stderr, flush=True)  # noqa: T201
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -212,7 +261,7 @@ class Host:
         environ["PATH_INFO"] = path
         query = environ.get("QUERY_STRING")
         environ["RAW_URI"] = environ["REQUEST_URI"] = f"{path}?{query}" if query else path
-        current = invocation.Invocation(function.name, what, environ, self._source)
+        current = invocation.Invocation(function.name, what, environ, self._source, function.identity)
         if self._deadlines is not None:
             self._deadlines.add(current, function.timeout_seconds)
 
@@ -289,7 +338,7 @@ class Application(GunicornApplication):
         self._settings_path = settings_path
         settings = Settings.read(settings_path)
         options = {
-            # Each function's own limit is its semaphore; the pool only has to be large enough for all of them.
+            # Each function's own limit is its semaphore; the pool only has to be large enough for all that wait, too.
             # Threads are started when needed, so a large pool costs nothing.
             "threads": sum(function.concurrency for function in settings.functions) + 16,
             "workers": 1,

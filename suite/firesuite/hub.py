@@ -78,23 +78,23 @@ class Locator:
     """The file by which tools find the hub of a running suite: `hub-PROJECT.json` in the temporary directory."""
 
     def __init__(self, project_id: str, hub_port: int) -> None:
-        self._path = locator_path(project_id)
+        self.path = locator_path(project_id)
         self._content = {"version": "firesuite", "origins": [f"http://{HOST}:{hub_port}"], "pid": os.getpid()}
 
     def write(self) -> None:
         """Leaves the file of another live suite of the same project alone."""
         if self._owner() is None:
-            self._path.write_text(json.dumps(self._content), encoding="utf-8")
+            self.path.write_text(json.dumps(self._content), encoding="utf-8")
 
     def remove(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            if json.loads(self._path.read_text(encoding="utf-8")) == self._content:
-                self._path.unlink()
+            if json.loads(self.path.read_text(encoding="utf-8")) == self._content:
+                self.path.unlink()
 
     def _owner(self) -> int | None:
         """The process that the file names, if it is alive."""
         try:
-            pid = int(json.loads(self._path.read_text(encoding="utf-8"))["pid"])
+            pid = int(json.loads(self.path.read_text(encoding="utf-8"))["pid"])
             os.kill(pid, 0)
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,8 +30,12 @@ _running = threading.local()
 class Invocation:
     """What is known of one invocation. The work of the thread that makes it is counted for it."""
 
-    def __init__(self, name: str, what: str, environ: "WSGIEnvironment", source: str) -> None:
+    def __init__(
+        self, name: str, what: str, environ: "WSGIEnvironment", source: str, identity: Mapping[str, str]
+    ) -> None:
+        """`identity`: the environment variables that are the function's own."""
         self.name = name
+        self.identity = {key.encode(): value.encode() for key, value in identity.items()}
         self.what = what
         self.reads = 0
         self.writes = 0
@@ -128,7 +133,7 @@ class Invocation:
 def described(error: BaseException, source: str) -> str:
     """The traceback from the first frame in `source` on, all of it where none is there."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [number for number, frame in enumerate(frames) if Path(frame.filename).resolve().is_relative_to(source)]
+    own = [number for number, frame in enumerate(frames) if is_own(frame.filename, source)]
     tb = error.__traceback__
     for _ in range(own[0] if own else 0):
         tb = tb.tb_next if tb is not None else None
@@ -136,9 +141,34 @@ def described(error: BaseException, source: str) -> str:
     return "".join(traceback.format_exception(type(error), error, tb)).rstrip()
 
 
+def is_own(file: str, source: str) -> bool:
+    """Whether it is a file of the user's: in `source`, and not of an environment in it. `<frozen ...>` is none."""
+    path = Path(file)
+    return path.is_absolute() and path.resolve().is_relative_to(source) and "site-packages" not in path.parts
+
+
 def running() -> Invocation | None:
     """The invocation that this thread works for."""
     return getattr(_running, "invocation", None)
+
+
+class _Environment(dict[bytes, bytes]):
+    """What os.environ keeps, and for a thread that works for an invocation also what is that function's own."""
+
+    def __missing__(self, key: bytes) -> bytes:
+        invocation = running()
+        if invocation is None:
+            raise KeyError(key)
+        return invocation.identity[key]
+
+
+def watch_environment() -> None:
+    """Have `os.environ["K_SERVICE"]` and the like name the function that the thread works for.
+
+    They are found by name alone: a copy of the environment lacks them, and so do threads that the function starts.
+    """
+    environment: Any = os.environ
+    environment._data = _Environment(environment._data)  # noqa: SLF001 - there is no public seam
 
 
 def watch_errors(app: Any, request: Any) -> None:

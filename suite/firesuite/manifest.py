@@ -55,6 +55,7 @@ class Endpoint:
     kind: Kind
     trigger: Mapping[str, Any]
     concurrency: int
+    cpus: int
     timeout_seconds: int
     spec: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
     """Its whole entry in the manifest."""
@@ -85,6 +86,7 @@ class Endpoint:
             kind=kind,
             trigger=spec[kind.value] or {},
             concurrency=_whole(spec.get("concurrency")) or (1 if one_at_a_time else DEFAULT_CONCURRENCY),
+            cpus=max(1, _whole(cpu) or 1),
             timeout_seconds=_whole(spec.get("timeoutSeconds")) or DEFAULT_TIMEOUT_SECONDS,
             spec=spec,
         )

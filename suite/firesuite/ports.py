@@ -1,8 +1,10 @@
 """Where each service of a suite listens."""
 
+import collections
 import dataclasses
 import random
 import socket
+import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -64,14 +66,48 @@ class Ports:
         return dataclasses.replace(self, **changed)
 
 
+_LOOPBACK = frozenset({HOST, "localhost", "::1"})
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only where firebase.json asks for it
+
+
+def hosts_beyond_loopback(emulators: Mapping[str, Any]) -> dict[str, str]:
+    """The `host`s of the `emulators` section that are not this machine's own loopback interface, by service.
+
+    Raises SuiteError for one that is no text.
+    """
+    found = {}
+    for field in dataclasses.fields(Ports):
+        section = emulators.get(field.name)
+        host = section.get("host") if isinstance(section, Mapping) else None
+        if host is None or host in _LOOPBACK:
+            continue
+        if not isinstance(host, str) or not host:
+            raise SuiteError(f"firebase.json: emulators.{field.name}.host must be a host or an address, not {host!r}.")
+        found[field.name] = host
+    return found
+
+
+def listened_on(host: str) -> tuple[str, ...]:
+    """Where to listen for a service that firebase.json puts at `host`: there, and always on the loopback interface."""
+    return (host,) if host in _EVERYWHERE else (host, HOST)
+
+
+# What this process was given already and may not listen on yet. The oldest are given again once half of the range is.
+_given: collections.deque[int] = collections.deque(maxlen=len(_FREE_RANGE) // 2)
+_giving = threading.Lock()
+
+
 def free_ports(count: int) -> list[int]:
-    """So many different ports of the loopback interface on which nobody listens now."""
+    """So many different ports of the loopback interface on which nobody listens now, and none that was given before."""
     found: list[int] = []
-    for port in random.sample(_FREE_RANGE, k=2000):
-        if is_free(port):
-            found.append(port)
-            if len(found) == count:
-                return found
+    with _giving:
+        known = set(_given)
+        for port in random.sample(_FREE_RANGE, k=len(_FREE_RANGE)):
+            if port not in known and is_free(port):
+                found.append(port)
+                if len(found) == count:
+                    _given.extend(found)
+                    return found
     raise SuiteError(f"No {count} free ports between {_FREE_RANGE.start} and {_FREE_RANGE.stop}: stop some servers.")
 
 

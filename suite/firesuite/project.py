@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,15 @@ from typing import Any, Self
 from firesuite import discovery, dotenv, params
 from firesuite.errors import SuiteError
 from firesuite.manifest import Endpoint, Manifest
-from firesuite.ports import Ports
+from firesuite.ports import Ports, hosts_beyond_loopback
+
+
+class LoadFailure(SuiteError):
+    """The functions' own code does not load."""
+
+
+# functions_framework/_http/gunicorn.py
+_THREADS_PER_CPU = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +41,22 @@ class Codebase:
     def main(self) -> Path:
         return self.source / "main.py"
 
+    @property
+    def venv_command(self) -> str:
+        """What makes the functions' own environment, as a person would type it."""
+        return _venv_command(self.source, self.runtime)
+
+    def threads(self, endpoint: Endpoint) -> int:
+        """How many requests at a time an instance works on: what functions-framework starts gunicorn with, unless the
+        settings say otherwise. Raises SuiteError for a setting that is no number."""
+        numbers = {"THREADS": _THREADS_PER_CPU * endpoint.cpus, "WORKERS": 1}
+        for name in numbers:
+            if (text := self.environment.get(name)) is not None:
+                if not text.isdecimal() or int(text) < 1:
+                    raise SuiteError(f"{self.source / '.env'}: {name} must be a number of at least 1, not {text!r}.")
+                numbers[name] = int(text)
+        return numbers["THREADS"] * numbers["WORKERS"]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Project:
@@ -43,6 +68,8 @@ class Project:
     firebase_json: Mapping[str, Any]
     codebases: tuple[Codebase, ...]
     ports: Ports
+    hosts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Where a service is to be reached beside the loopback interface, by its name in `Ports`."""
 
     @classmethod
     def load(cls, directory: Path, project: str | None = None) -> Self:
@@ -72,6 +99,7 @@ class Project:
             firebase_json=firebase_json,
             codebases=_codebases(directory, firebase_json, project_id, alias),
             ports=Ports.from_firebase_json(emulators),
+            hosts=hosts_beyond_loopback(emulators),
         )
 
     @property
@@ -153,7 +181,8 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, alias:
     source = directory / str(entry.get("source", "functions"))
     if not (source / "main.py").is_file():
         raise SuiteError(f"{source / 'main.py'} is missing: firebase.json names {source.name!r} as functions source.")
-    python = _interpreter(source)
+    runtime = str(entry.get("runtime") or f"python3{sys.version_info.minor}")
+    python = _interpreter(source, runtime)
     environment = _environment(source, project_id, alias)
     path = source / "functions.yaml"
     built_ins = params.built_in(firebase_config(project_id))
@@ -169,7 +198,7 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, alias:
         python=python,
         manifest=manifest.resolved(known, where),
         environment=environment,
-        runtime=str(entry.get("runtime", "python311")),
+        runtime=runtime,
         discovered=not path.is_file(),
     )
 
@@ -188,13 +217,24 @@ def _discover(python: Path, source: Path, environment: Mapping[str, str]) -> str
     try:
         return discovery.discover(python, source, environment)
     except discovery.DiscoveryError as error:
-        raise SuiteError(f"The functions could not be loaded. {error}") from None
+        raise LoadFailure(f"The functions could not be loaded. {error}") from None
 
 
-def _interpreter(source: Path) -> Path:
+def _interpreter(source: Path, runtime: str) -> Path:
     """The codebase's own environment where it has one, as firebase-tools wants it; else the one that runs this."""
-    own = source / "venv" / "bin" / "python"
+    venv = source / "venv"
+    own = venv / "bin" / "python"
+    if venv.is_dir() and not own.is_file():
+        raise SuiteError(f"{own} is not there: make the environment anew with `{_venv_command(source, runtime)}`.")
     return own if own.is_file() else Path(sys.executable)
+
+
+def _venv_command(source: Path, runtime: str) -> str:
+    # python311 is Python 3.11.
+    python = re.sub(r"^python3(\d+)$", r"python3.\1", runtime)
+    venv = source / "venv"
+    requirements = source / "requirements.txt"
+    return f"{python} -m venv --clear {venv} && {venv / 'bin' / 'python'} -m pip install -r {requirements}"
 
 
 def _environment(source: Path, project_id: str, alias: str | None) -> dict[str, str]:

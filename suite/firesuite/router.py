@@ -1,4 +1,4 @@
-"""The functions' port where several codebases share it: each request goes to the process of its codebase."""
+"""The functions' port where several processes share it: each request goes to the one that has its function."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,25 @@ from firesuite.proxy import Answer, forward
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_DIRECT = re.compile(r"/[^/]+/(?P<region>[^/]+)/(?P<name>[^/]+)(?:/.*)?")
+_DIRECT = re.compile(r"/[^/]+/(?P<region>[^/]+)/(?P<name>[^/]+)(?:/.*)?", re.DOTALL)
 _TRIGGER = re.compile(r"/functions/projects/[^/]+/triggers/(?P<key>[^/]+?)(?:-\d+)?")
+
+
+def function_key(path: str) -> str | None:
+    """`region-name` of the function that a path on the functions' port is for; None when it is for none."""
+    if match := _TRIGGER.fullmatch(path):
+        return match["key"]
+    if match := _DIRECT.fullmatch(path):
+        return f"{match['region']}-{match['name']}"
+    return None
+
+
+def unknown_function(key: str | None, known: Iterable[str]) -> Answer:
+    """In the words of Google's emulator."""
+    if key is None:
+        return Answer.text(404, "Not Found")
+    text = f"Function {key} does not exist, valid functions are: {', '.join(known)}"
+    return Answer.text(404, text, "text/html; charset=utf-8")
 
 
 class Router:
@@ -25,17 +42,10 @@ class Router:
         self._ports = ports
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if match := _TRIGGER.fullmatch(path):
-            key = match["key"]
-        elif match := _DIRECT.fullmatch(path):
-            key = f"{match['region']}-{match['name']}"
-        else:
-            return Answer.text(404, "Not Found").send(start_response)
-        port = self._ports.get(key)
+        key = function_key(environ["PATH_INFO"])
+        port = self._ports.get(key or "")
         if port is None:
-            text = f"Function {key} does not exist, valid functions are: {', '.join(self._ports)}"
-            return Answer.text(404, text, "text/html; charset=utf-8").send(start_response)
+            return unknown_function(key, self._ports).send(start_response)
         try:
             return forward(environ, port).send(start_response)
         except OSError:

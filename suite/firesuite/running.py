@@ -12,7 +12,7 @@ from firesuite.control import ControlApi
 from firesuite.errors import SuiteError
 from firesuite.history import Line
 from firesuite.hub import locator_path
-from firesuite.inspection import LOGS_PATH, STATUS_PATH
+from firesuite.inspection import EVENTS_PATH, LOGS_PATH, STATUS_PATH
 from firesuite.manifest import Kind
 from firesuite.project import Project
 from firesuite.proxy import Answer
@@ -79,6 +79,14 @@ class RunningSuite:
         if answer.status != 200:
             raise SuiteError(f"The task was not taken: {answer.body.decode(errors='replace')}")
         return str(json.loads(answer.body)["task"]["name"]).lstrip("/")
+
+    def send_event(self, name: str, data: Any, attributes: Mapping[str, str]) -> Answer:
+        """Hand a function an event of its type with this data; its answer. Raises SuiteError for one that cannot be."""
+        body = json.dumps({"data": data, "attributes": attributes}).encode()
+        answer = _request("POST", f"{self._hub}{EVENTS_PATH}{name}", body, {"content-type": "application/json"})
+        if answer.status == 400:
+            raise SuiteError(answer.body.decode(errors="replace"))
+        return answer
 
     def run(self, name: str) -> None:
         """Run a scheduled function now. Raises SuiteError for a function of another kind."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from firesuite import fireemu, twins
 from firesuite.bridge import Bridge
 from firesuite.cold import ColdStarts
-from firesuite.functions import FunctionsHost, Runtime
+from firesuite.functions import FunctionsHost, Runtime, require_debugger, waits_for_threads
 from firesuite.manifest import Endpoint
 from firesuite.ports import Ports
 from firesuite.processes import Log, Processes
@@ -63,11 +63,8 @@ class Serving:
         return self._runtime.directory / "twins"
 
     def serve_events(self, serve: Serve) -> bool:
-        """Write the twins and serve the bridge that they call; False when nothing is delivered."""
-        if not self.delivered:
-            return False
-        if self.bridge is None:
-            fireemu.node_version()
+        """Write the twins and serve the bridge that they call; False when fireemu delivers nothing."""
+        if self._project.manifest.delivered and self.bridge is None:
             self.bridge = Bridge(
                 self._project.project_id,
                 self._project.manifest,
@@ -75,6 +72,9 @@ class Serving:
                 firebase_tools=self._mode.firebase_tools,
             )
             self._bridge_port = serve(self.bridge, "the event bridge", threads=_BRIDGE_THREADS)
+        if not self.delivered:
+            return False
+        fireemu.node_version()
         node_modules = fireemu.find_node_modules(self._project.directory)
         twins.write(self.delivered, self.twins, node_modules=node_modules, bridge_port=self._bridge_port)
         return True
@@ -82,6 +82,11 @@ class Serving:
     def start(self, processes: Processes, serve: Serve, log: Log) -> dict[str, Callable[[], bool]]:
         """Start a process for each codebase. What tells whether each is ready, by what to call it."""
         codebases = self._project.codebases
+        for codebase in codebases:
+            if self._mode.debug_port is not None:
+                require_debugger(codebase)
+            if advice := waits_for_threads(codebase):
+                log("firesuite", advice)
         if self._mode.cold:
             starts = ColdStarts(self._project, self._runtime, processes, log)
             self._cold = starts
@@ -99,19 +104,21 @@ class Serving:
             service = "functions" if len(codebases) == 1 else codebase.name
             debug_port = None if self._mode.debug_port is None else self._mode.debug_port + number
             port = self._host_ports[codebase.name]
-            host = FunctionsHost(codebase, self._runtime, port, service=service, debug_port=debug_port)
-            host.start(processes, cache_bytecode=not self._mode.watching)
+            host = FunctionsHost(
+                codebase, self._runtime, port, service=service, debug_port=debug_port, watched=self._mode.watching
+            )
+            host.start(processes)
             probes[f"the functions of {codebase.name}"] = host.answers if self._mode.watching else host.is_ready
             self._hosts[codebase.name] = host
         self._route_events()
         return probes
 
-    def reload(self, project: Project) -> None:
-        """The code, the settings or the manifests changed."""
+    def reload(self, project: Project, name: str) -> None:
+        """The code, the settings or the manifest of this codebase changed."""
         self._project = project
         for codebase in project.codebases:
-            if codebase.name in self._hosts:
-                self._hosts[codebase.name].reload(codebase)
+            if codebase.name == name and name in self._hosts:
+                self._hosts[name].reload(codebase)
         if self._cold is not None:
             self._cold.project = project
         if self._router is not None:

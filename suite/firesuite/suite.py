@@ -1,10 +1,12 @@
 """The suite: everything a Firebase project with Python functions needs on one machine, as a context manager."""
 
 import contextlib
-import json
-import os
+import dataclasses
+import functools
+import secrets
 import shutil
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -13,19 +15,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from firesuite import fcm, fireemu, hosting
+from firesuite.addresses import LABELS, Addresses
 from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
 from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
-from firesuite.functions import Runtime
+from firesuite.fireemu_process import FireemuProcess
+from firesuite.functions import Runtime, missing_packages
 from firesuite.google import SERVICES as GOOGLE_SERVICES
 from firesuite.google import GoogleEmulators
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
 from firesuite.inspection import Inspection
-from firesuite.ports import HOST, Ports, is_free
-from firesuite.processes import Child, Log, Processes
-from firesuite.project import Project, firebase_config
+from firesuite.ports import HOST, Ports, is_free, listened_on
+from firesuite.processes import Child, Log, Processes, Stopping
+from firesuite.project import LoadFailure, Project
+from firesuite.proxy import Answer
+from firesuite.relay import Relay
 from firesuite.reload import Watch
 from firesuite.server import Server
 from firesuite.serving import Mode, Serving, settings_of
@@ -44,21 +50,6 @@ _EVENTS_GONE_SECONDS = 3.0
 
 # fireemu says with which Node it runs the twins; nobody asked.
 _NOISE = ": selected Node "
-
-_LABELS = {
-    "auth": "Auth",
-    "functions": "Functions",
-    "firestore": "Firestore",
-    "hub": "the hub",
-    "ui": "the UI",
-    "logging": "logging",
-    "eventarc": "Eventarc",
-    "tasks": "Tasks",
-    "fcm": "FCM",
-    "storage": "Storage",
-    "pubsub": "Pub/Sub",
-    "hosting": "Hosting",
-}
 
 
 class Suite:
@@ -86,6 +77,7 @@ class Suite:
         self.project = project
         self.ports = ports or project.ports
         self._google = google
+        self._addresses = Addresses(project.project_id, self.ports, fireemu.used_ports(project))
         self._mode = Mode(watch, cold, debug_port, "functions" in google)
         self._history = History()
         self.app_check = AppCheck(project.project_id)
@@ -94,13 +86,19 @@ class Suite:
         self._processes: Processes | None = None
         self._serving: Serving | None = None
         self._tasks: TaskQueues | None = None
-        self._fireemu: Child | None = None
+        self._fireemu: FireemuProcess | None = None
+        self._reloading = threading.Lock()
+        self._starting = True
         self._delivers = False
         self._probes: dict[str, Callable[[], bool]] = {}
         # fireemu serves its control API with its Auth; where Google's Auth has the port, at one of its own.
-        self._control_port = self.ports.others(1)[0] if "auth" in google else self.ports.auth
+        self._private: list[int] = []
+        # Where the services themselves listen: elsewhere for those that the relay has the port of.
+        relayed = [name for name in self.project.hosts if name in self._addresses.used]
+        elsewhere = self.ports.others(len(relayed) + 1)
+        self._bound = self.ports.replace(**dict(zip(relayed, elsewhere[1:], strict=True)))
+        self._control_port = elsewhere[0] if "auth" in google else self._bound.auth
         self._next_look_at_events = self._events_seen = float("inf")
-        self._used = frozenset(fireemu.used_ports(project))
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,27 +117,7 @@ class Suite:
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables by which Firebase's SDKs find the services, for a command that is to use them."""
-        project_id = self.project.project_id
-        addresses = {
-            "FIREBASE_EMULATOR_HUB": f"{HOST}:{self.ports.hub}",
-            "FIRESTORE_EMULATOR_HOST": f"{HOST}:{self.ports.firestore}",
-            "FIREBASE_AUTH_EMULATOR_HOST": f"{HOST}:{self.ports.auth}",
-            "FUNCTIONS_EMULATOR_HOST": f"{HOST}:{self.ports.functions}",
-            "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{self.ports.tasks}",
-            "CLOUD_EVENTARC_EMULATOR_HOST": f"http://{HOST}:{self.ports.eventarc}",
-            "FCM_EMULATOR_HOST": f"{HOST}:{self.ports.fcm}",
-        }
-        if "storage" in self._used:
-            addresses["FIREBASE_STORAGE_EMULATOR_HOST"] = f"{HOST}:{self.ports.storage}"
-            addresses["STORAGE_EMULATOR_HOST"] = f"http://{HOST}:{self.ports.storage}"
-        if "pubsub" in self._used:
-            addresses["PUBSUB_EMULATOR_HOST"] = f"{HOST}:{self.ports.pubsub}"
-        return {
-            "GCLOUD_PROJECT": project_id,
-            "GOOGLE_CLOUD_PROJECT": project_id,
-            "FIREBASE_CONFIG": json.dumps(firebase_config(project_id)),
-            **addresses,
-        }
+        return self._addresses.environment
 
     def function_url(self, name: str) -> str:
         """Where an HTTP or callable function answers. Raises SuiteError for a name that is not exported."""
@@ -148,20 +126,7 @@ class Suite:
 
     def services(self) -> Mapping[str, str]:
         """The URL of each service, by the name a person knows it by."""
-        ports = self.ports
-        optional = {"storage": "Storage", "pubsub": "Pub/Sub", "hosting": "Hosting"}
-        return {
-            "Firestore": f"http://{HOST}:{ports.firestore}",
-            "Auth": f"http://{HOST}:{ports.auth}",
-            "Functions": f"http://{HOST}:{ports.functions}",
-            "Tasks": f"http://{HOST}:{ports.tasks}",
-            "FCM": f"http://{HOST}:{ports.fcm}",
-            **{
-                label: f"http://{HOST}:{getattr(ports, name)}" for name, label in optional.items() if name in self._used
-            },
-            "Hub": f"http://{HOST}:{ports.hub}",
-            "UI": f"http://{HOST}:{ports.ui}/ui",
-        }
+        return self._addresses.services()
 
     def start(self) -> None:
         """Start everything and return when each service answers.
@@ -173,7 +138,7 @@ class Suite:
             raise SuiteError(
                 f"Google's emulators can serve {', '.join(sorted(GOOGLE_SERVICES))}, not {', '.join(unknown)}."
             )
-        self._check_ports()
+        self._addresses.require_free()
         try:
             self._start()
         except BaseException:
@@ -190,8 +155,13 @@ class Suite:
             self.check()
             time.sleep(0.2)
 
+    @property
+    def mark(self) -> Mapping[str, str]:
+        """A variable for the environment of a command that uses the suite: with it, the command does not outlive it."""
+        return self._processes.mark if self._processes is not None else {}
+
     def guard(self, session: int) -> None:
-        """Have this session, of a command that uses the suite, killed as well if the suite is killed."""
+        """Have this session, of such a command, killed as well if the suite is killed."""
         if self._processes is not None:
             self._processes.guard(session)
 
@@ -199,7 +169,7 @@ class Suite:
         """Raise SuiteError if a process has ended."""
         ended = self._processes.ended() if self._processes else None
         if ended is not None:
-            raise SuiteError(f"{ended.service} ended with exit code {ended.exit_code()}; its output above says why.")
+            raise SuiteError(self._why_it_ended(ended))
         now = time.monotonic()
         if now < self._next_look_at_events:
             return
@@ -209,86 +179,95 @@ class Suite:
         elif now - self._events_seen > _EVENTS_GONE_SECONDS:
             raise SuiteError("Events are delivered no more: the process with the twins, of fireemu, has ended.")
 
-    def _check_ports(self) -> None:
-        for name, label in _LABELS.items():
-            port = getattr(self.ports, name)
-            if name in self._used and not is_free(port):
-                other = "" if name == "fcm" else f", or emulators.{name}.port in firebase.json"
-                raise SuiteError(
-                    f"Port {port} for {label} is taken by another program: stop it, or give another port with"
-                    f" --{name}-port{other}."
-                )
+    def _why_it_ended(self, child: Child) -> str:
+        if child.service == "fireemu" and (reason := fireemu.refusal(child.last_words())):
+            return reason
+        for codebase in self.project.codebases:
+            if child.service in {"functions", codebase.name} and (missing := missing_packages(codebase)):
+                return missing
+        return f"{child.service} ended with exit code {child.exit_code()}; its output above says why."
 
     def _log(self, service: str, line: str) -> None:
-        if service == "fireemu" and _NOISE in line:
+        # What keeps fireemu from starting is the text of the SuiteError.
+        if service == "fireemu" and (_NOISE in line or (self._starting and line.startswith("error: "))):
             return
         self._history(service, line)
         self._show(service, line)
 
     def _start(self) -> None:
         binary = fireemu.find_binary(self.project.directory)
-        directory = Path(tempfile.mkdtemp(prefix="firesuite-"))
+        directory = Path(tempfile.gettempdir(), f"firesuite-{secrets.token_hex(8)}")
         self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
-        private_hub, private_functions, private_tasks = self.ports.others(3)
+        self._processes = processes = Processes(directory, self._log)
+        self._exit.callback(processes.stop)
+        hub_port, _, tasks_port = self._private = self.ports.others(3)
 
         # Servers first, so that they are stopped last: the children talk to them.
-        self._serve(fcm.create_app(self.project.project_id), "FCM", self.ports.fcm)
+        self._relay()
+        self._serve(fcm.create_app(self.project.project_id), "FCM", self._bound.fcm)
         locator_of_fireemu = directory / f"hub-{self.project.project_id}.json"
-        inspection = Inspection(self._history, self.app_check, self._status)
-        hub = Hub(self.ports, private_hub, locator_of_fireemu, inspection)
-        self._serve(hub, "the hub", self.ports.hub)
-        self._tasks = TaskQueues(private_tasks)
+        inspection = Inspection(self._history, self.app_check, self._status, self._send_event)
+        hub = Hub(self.ports, hub_port, locator_of_fireemu, inspection)
+        self._serve(hub, "the hub", self._bound.hub)
+        self._tasks = TaskQueues(tasks_port)
         self._exit.callback(self._tasks.stop)
-        self._serve(self._tasks, "Tasks", self.ports.tasks)
+        self._serve(self._tasks, "Tasks", self._bound.tasks)
         runtime = Runtime(self.project.project_id, self.environment, directory)
-        serving = Serving(self.project, self.ports, runtime, self._mode)
+        serving = Serving(self.project, self._bound, runtime, self._mode)
         self._serving = serving
         self._delivers = serving.serve_events(self._serve)
         self._serve_hosting(serving)
 
-        self._processes = Processes(directory, self._log)
-        self._exit.callback(self._processes.stop)
+        self._exit.callback(processes.stop)  # again: the children end before the servers that they talk to
         if serving.bridge is not None:
             self._exit.callback(serving.bridge.stop)
-        self._start_functions(self._processes, serving, directory)
-        configuration = fireemu.Configuration(
-            project=self.project,
-            ports=self.ports.replace(auth=self._control_port),
-            # `strict` is as production, but refuses the tokens of Google's Auth, whose users are not fireemu's.
-            profile="emulator" if "auth" in self._google else "strict",
-            twins=serving.twins if self._delivers else None,
-            private_functions=private_functions,
-            private_hub=private_hub,
-            private_tasks=private_tasks,
-            services=frozenset(
-                {"auth", "firestore"}
-                | ({"functions"} if self._delivers else set())
-                | ({"storage", "pubsub"} & self._used)
-            ),
-        )
-        self._fireemu = self._processes.start(
-            "fireemu",
-            [binary, *configuration.write(directory)],
-            directory=directory,
-            environment=fireemu.environment(os.environ, directory),
-        )
+        self._start_functions(processes, serving, directory)
+        self._fireemu = FireemuProcess(binary, directory, processes, self._log, self._exit)
+        self._fireemu.start(self._configuration(serving))
         self._until_ready()
+        self._starting = False
         self._next_look_at_events = self._events_seen = time.monotonic()
         locator = Locator(self.project.project_id, self.ports.hub)
+        processes.guard_locator(locator.path)
         locator.write()
         self._exit.callback(locator.remove)
         if self._mode.watching:
             self._start_watching()
 
+    def _relay(self) -> None:
+        relay = Relay()
+        self._exit.callback(relay.stop)
+        for name, host in self.project.hosts.items():
+            if name in self._addresses.used:
+                for address in listened_on(host):
+                    relay.add(address, getattr(self.ports, name), LABELS[name], getattr(self._bound, name))
+        relay.start()
+
+    def _configuration(self, serving: Serving) -> fireemu.Configuration:
+        """What fireemu is to serve as the project is now."""
+        hub, functions, tasks = self._private
+        delivered = {"functions"} if self._delivers else set()
+        return fireemu.Configuration(
+            project=self.project,
+            ports=self._bound.replace(auth=self._control_port),
+            # `strict` is as production, but refuses the tokens of Google's Auth, whose users are not fireemu's.
+            profile="emulator" if "auth" in self._google else "strict",
+            twins=serving.twins if self._delivers else None,
+            private_functions=functions,
+            private_hub=hub,
+            private_tasks=tasks,
+            services=frozenset({"auth", "firestore"} | delivered | ({"storage", "pubsub"} & self._addresses.used)),
+        )
+
     def _serve_hosting(self, serving: Serving) -> None:
         for site in hosting.sites(self.project.firebase_json)[:1]:
-            app = hosting.Hosting(site, self.project.directory, self.ports.functions, serving.path_of)
-            self._serve(app, "Hosting", self.ports.hosting, threads=32)
+            app = hosting.Hosting(site, self.project.directory, self._bound.functions, serving.path_of)
+            self._serve(app, "Hosting", self._bound.hosting, threads=32)
 
     def _start_functions(self, processes: Processes, serving: Serving, directory: Path) -> None:
         """Start whatever serves the functions, and Google's Auth emulator where it is asked for."""
         if self._google:
-            emulators = GoogleEmulators(self.project, self.ports, self._google, directory / "google")
+            emulators = GoogleEmulators(self.project, self._bound, self._google, directory / "google")
             processes.start(
                 "firebase",
                 emulators.command(),
@@ -298,9 +277,23 @@ class Suite:
             self._probes["Google's emulators"] = emulators.is_ready
         for endpoint in self.project.manifest.delivered:
             if not endpoint.is_deliverable:
-                self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type} events.")
+                how = f"`firesuite call {endpoint.name} DATA` does"
+                self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
         if self.project.codebases and "functions" not in self._google:
             self._probes |= serving.start(processes, self._serve, self._log)
+
+    def send_event(self, name: str, data: Any, **attributes: str) -> None:
+        """Hand a function an event of its type that nothing here sends, such as one of Remote Config. Waits for its
+        end; raises SuiteError when it fails."""
+        answer = self._send_event(name, data, attributes)
+        if answer.status >= 400:
+            raise SuiteError(f"{name} answered HTTP {answer.status}.")
+
+    def _send_event(self, name: str, data: Any, attributes: Mapping[str, str]) -> Answer:
+        self.project.manifest.endpoint(name)
+        if self._serving is None or self._serving.bridge is None:
+            raise SuiteError(f"{name} is not started by events.")
+        return self._serving.bridge.send(name, data, attributes)
 
     def _status(self) -> Mapping[str, Any]:
         """What `firesuite call`, `run` and `logs` ask the hub for."""
@@ -331,7 +324,7 @@ class Suite:
         deadline = time.monotonic() + (START_SECONDS if self._mode.debug_port is None else float("inf"))
         waiting = {
             "Auth": self.control.is_live,
-            "Firestore": lambda: not is_free(self.ports.firestore),
+            "Firestore": lambda: not is_free(self._bound.firestore),
             "the hub": self._hub_answers,
             "the events": self._twins_loaded,
             **self._probes,
@@ -367,21 +360,56 @@ class Suite:
         if "functions" in self._google:
             return
         for codebase in self.project.codebases:
-            watch = Watch(codebase.source, self._reload)
+            watch = Watch(codebase.source, functools.partial(self._reload, codebase.name))
             watch.start()
             self._exit.callback(watch.stop)
 
-    def _reload(self) -> None:
-        """A file of the functions changed."""
-        if self._serving is None:
+    def _reload(self, name: str) -> None:
+        """A file of this codebase changed."""
+        with self._reloading:
+            try:
+                self._load_again(name)
+            except Stopping:
+                return
+            except SuiteError as error:
+                self._log("firesuite", str(error))
+
+    def _load_again(self, name: str) -> None:
+        serving, before = self._serving, self.project
+        if serving is None or self._fireemu is None:
             return
-        before = settings_of(self.project)
+        self._log("firesuite", "The functions' source changed: reloading.")
+        discovered = next(codebase.discovered for codebase in before.codebases if codebase.name == name)
+        if discovered:  # it takes half a second to find out what is exported now: nearly always what was before
+            serving.reload(before, name)
         try:
-            self.project = self.project.reload()
-        except SuiteError as error:
-            self._log("firesuite", str(error))
-        else:
-            self._log("firesuite", "The functions' source changed: reloading.")
-        self._serving.reload(self.project)
-        if settings_of(self.project) != before:
-            self._log("firesuite", "There are other triggers than at the start: restart to have them delivered.")
+            self.project = before.reload()
+        except LoadFailure:
+            return  # which the functions host says, too
+        except SuiteError:
+            serving.reload(before, name)  # what there is to say of the code is said beside
+            raise
+        if not discovered or self.project.codebases != before.codebases:
+            serving.reload(self.project, name)
+        if settings_of(self.project) != settings_of(before):
+            self._deliver_anew(serving, self._fireemu)
+
+    def _deliver_anew(self, serving: Serving, process: FireemuProcess) -> None:
+        """There are other triggers: fireemu learns of them by a start with the data that it has."""
+        self._log(
+            "firesuite",
+            "There are other triggers than before: fireemu is started anew, with its documents, files and users.",
+        )
+        started = time.monotonic()
+        self._next_look_at_events = float("inf")
+        try:
+            data = process.stop(self.project.project_id, self.control)
+            self._addresses = dataclasses.replace(self._addresses, used=fireemu.used_ports(self.project))
+            self._delivers = serving.serve_events(self._serve)
+            process.start(self._configuration(serving).importing(data))
+            self._until_ready()
+        finally:
+            self._next_look_at_events = self._events_seen = time.monotonic()
+        self._log(
+            "firesuite", f"Events are delivered as the functions say now, after {self._events_seen - started:.1f} s."
+        )

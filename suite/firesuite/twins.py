@@ -42,15 +42,50 @@ function send(path, headers, body) {
   });
 }
 
-// fireemu starts invocations in the order of the commits, several at a time: those of one document wait for each other.
-const last = new Map();
+// fireemu starts invocations in the order of the commits, several at a time, and on a busy machine one overtakes
+// another on its way here. Those of one document wait for each other, and for the one before them: an event says which
+// version it replaced. Of creations alone, or deletions alone, none says that.
+const LINES = 10000;
+const FIRST_PATIENCE = 20; // ms: for a document of which nothing is known, the one before may be long gone
+const PATIENCE = 200; // ms: or may not come at all, when its delivery was given up
+const lines = new Map();
 
-function inOrder(key, work) {
-  const turn = (last.get(key) ?? Promise.resolve()).then(work, work);
-  last.set(key, turn);
-  const forget = () => { if (last.get(key) === turn) last.delete(key); };
-  turn.then(forget, forget);
-  return turn;
+function inOrder(key, event, work) {
+  const line = lines.get(key) ?? { known: false, version: null, time: '', waiting: [], busy: false };
+  lines.delete(key);
+  lines.set(key, line);
+  for (const [oldest, { busy, waiting }] of lines) {
+    if (lines.size <= LINES || busy || waiting.length) break;
+    lines.delete(oldest);
+  }
+  return new Promise((resolve, reject) => {
+    line.waiting.push({ event, work, resolve, reject, since: Date.now() });
+    next(line);
+  });
+}
+
+function next(line) {
+  if (line.busy || line.waiting.length === 0) return;
+  line.waiting.sort((a, b) => (a.event.time < b.event.time ? -1 : 1));
+  const { event, work, resolve, reject, since } = line.waiting[0];
+  const isRetry = event.time <= line.time;
+  const chained = /\\.(written|updated)(\\.|$)/.test(event.type);
+  const replaced = event.data?.oldValue?.updateTime ?? null;
+  const follows = line.known ? replaced === line.version : replaced === null;
+  const patience = since + (line.known ? PATIENCE : FIRST_PATIENCE) - Date.now();
+  if (chained && !isRetry && !follows && patience > 0) {
+    setTimeout(next, patience, line);
+    return;
+  }
+  line.waiting.shift();
+  line.busy = true;
+  if (!isRetry) {
+    Object.assign(line, { known: true, version: event.data?.value?.updateTime ?? null, time: event.time });
+  }
+  work().then(resolve, reject).finally(() => {
+    line.busy = false;
+    next(line);
+  });
 }
 
 async function deliver(name, event) {
@@ -82,7 +117,7 @@ async function block(name, event) {
 for (const [name, { how, endpoint }] of Object.entries(ENDPOINTS)) {
   const onEvent = (event) => {
     const work = () => deliver(name, event);
-    return event.document ? inOrder(`${name} ${event.document}`, work) : work();
+    return event.document ? inOrder(`${name} ${event.document}`, event, work) : work();
   };
   const onRequest = (request, response) => forward(name, request, response);
   const onBlocking = (event) => block(name, event);

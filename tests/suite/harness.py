@@ -94,10 +94,10 @@ def database_of(suite, project=None):
 
 
 @contextlib.contextmanager
-def running(directory, *, watch=False, ports=None):
+def running(directory, *, ports=None, **options):
     """A suite over the project in `directory`, with its output in `suite.lines` and a client in `suite.database`."""
     lines = Lines()
-    with Suite(Project.load(directory), ports=ports or Ports.free(), watch=watch, log=lines) as suite:
+    with Suite(Project.load(directory), ports=ports or Ports.free(), log=lines, **options) as suite:
         suite.lines = lines
         suite.database = database_of(suite)
         try:

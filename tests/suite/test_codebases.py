@@ -1,5 +1,6 @@
 """Several codebases, functions found without a manifest, parameters, and Hosting in front."""
 
+import concurrent.futures
 import json
 import shutil
 
@@ -11,6 +12,7 @@ from firesuite.project import Project
 
 SECOND = """\
 import os
+import time
 
 from firebase_functions import firestore_fn, https_fn, options, params
 
@@ -23,7 +25,10 @@ ZONE = params.StringParam("ZONE")
 )
 def shop(request: https_fn.Request) -> https_fn.Response:
     host = request.headers.get("X-Forwarded-Host")
-    return {"path": request.path, "size": SIZE.value, "host": host, "pid": os.getpid()}
+    started = time.monotonic()
+    time.sleep(float(request.args.get("seconds", 0)))
+    span = (started, time.monotonic())
+    return {"path": request.path, "size": SIZE.value, "host": host, "pid": os.getpid(), "span": span}
 
 
 @firestore_fn.on_document_created(document="carts/{id}", region="europe-west1")
@@ -112,25 +117,80 @@ def test_both_codebases_answer_on_one_port_get_their_events_and_are_reachable_by
         assert http("GET", f"{site}/%2e%2e/firebase.json").text == "<h1>home</h1>"
 
 
-def test_a_codebase_without_a_manifest_is_served_alone_and_reloaded(project):
+@pytest.fixture
+def shop(project):
+    """The codebase without a manifest, alone in its project."""
     document = json.loads((project / "firebase.json").read_text())
     document["functions"] = document["functions"][1:]
     document["hosting"]["rewrites"] = []
     (project / "firebase.json").write_text(json.dumps(document))
     shutil.rmtree(project / "functions")
-    main = project / "shop" / "main.py"
-    with running(project, watch=True) as suite:
+    return project
+
+
+def test_a_codebase_without_a_manifest_is_served_alone_and_reloaded(shop):
+    main = shop / "shop" / "main.py"
+    with running(shop, watch=True) as suite:
         assert http("GET", suite.function_url("shop")).json()["size"] == "large"
+        assert "oncart and 1 more: of 80 requests at a time, 76 will wait for a thread, here as when deployed." in (
+            suite.lines.text("firesuite")
+        )
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            url = suite.function_url("shop") + "?seconds=0.2"
+            spans = [answer.json()["span"] for answer in pool.map(lambda _: http("GET", url), range(12))]
+        assert max(sum(start <= at < end for start, end in spans) for at, _ in spans) == 4
         main.write_text(main.read_text().replace('"size": SIZE.value', '"size": "new"'))
         eventually(lambda: http("GET", suite.function_url("shop")).json()["size"] == "new")
-        main.write_text(main.read_text().replace("def shop(", "def shop(:"))
-        eventually(lambda: "main.py, line 16: SyntaxError" in suite.lines.text("firesuite"))
+
+
+MORE = """
+
+@firestore_fn.on_document_created(document="extras/{id}", region="europe-west1")
+def onextra(event: firestore_fn.Event) -> None:
+    event.data.reference.update({"seen": True})
+
+
+@https_fn.on_request(region=ZONE)
+def more(request: https_fn.Request) -> https_fn.Response:
+    return https_fn.Response("more")
+"""
+
+
+def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost(shop):
+    main = shop / "shop" / "main.py"
+    text = main.read_text()
+    with running(shop, watch=True) as suite:
+        suite.database.document("kept/a").set({"n": 1})
+        account = f"{suite.services()['Auth']}/identitytoolkit.googleapis.com/v1/accounts"
+        who = {"email": "a@example.com", "password": "secret", "returnSecureToken": True}
+        user = http("POST", f"{account}:signUp?key=any", who).json()
+
+        main.write_text(text + MORE)
+        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        assert http("GET", suite.function_url("more")).text == "more"
+        extra = suite.database.document("extras/a")
+        extra.set({})
+        eventually(lambda: extra.get().to_dict() == {"seen": True})
+        suite.database.document("carts/a").set({})
+        eventually(lambda: "seenBy" in suite.database.document("carts/a").get().to_dict())
+
+        assert suite.database.document("kept/a").get().to_dict() == {"n": 1}
+        known = http("POST", f"{account}:lookup?key=any", {"idToken": user["idToken"]}).json()
+        assert [found["email"] for found in known["users"]] == ["a@example.com"]
+
+        main.write_text(text)  # and without it there is nothing to deliver to
+        eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
+        assert set(suite.control.functions().functions) == {"oncart"}
+        suite.check()
+
+
+def test_code_that_does_not_import_is_told_once_and_keeps_what_is_delivered(shop):
+    main = shop / "shop" / "main.py"
+    text = main.read_text()
+    with running(shop, watch=True) as suite:
+        main.write_text(f"{text}\nnowhere()\n")
         eventually(lambda: http("GET", suite.function_url("shop")).status == 500)
-
-
-def test_a_rewrite_to_a_function_that_is_not_there_is_one_sentence(project):
-    document = json.loads((project / "firebase.json").read_text())
-    document["hosting"]["rewrites"] = [{"source": "/api/**", "function": "shopp"}]
-    (project / "firebase.json").write_text(json.dumps(document))
-    with pytest.raises(SuiteError, match="There is no function 'shopp'; there are: "), running(project):
-        pass
+        main.write_text(text)
+        eventually(lambda: http("GET", suite.function_url("shop")).status == 200)
+        assert suite.lines.text().count("NameError: name 'nowhere' is not defined\nTraceback") == 1
+        assert set(suite.control.functions().functions) == {"oncart"}

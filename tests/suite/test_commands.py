@@ -90,7 +90,7 @@ def test_run_runs_a_schedule_now_and_logs_show_it(project):
 def test_mistakes_are_one_sentence(project):
     for arguments, sentence in {
         ("run", "web"): "web has no schedule to run ahead of: it is of kind https.",
-        ("call", "onorder"): "onorder is started by events: do what it waits for, such as writing the document.",
+        ("call", "onorder"): "onorder is started by a write: write the document.",
         (
             "call",
             "add",
@@ -118,8 +118,14 @@ def test_doctor_says_what_is_missing_and_how_to_mend_it(tmp_path):
     (project / "node_modules").unlink()
     done = firesuite(project, "doctor", environment={"PATH": "/nowhere"})
     assert done.returncode == 1
-    assert f"MISSING  fireemu: fireemu is not installed in {project}: run `npm ci` there" in done.stdout
-    assert "MISSING  Node: Node is not installed: events need it. Install Node 20 or newer." in done.stdout
+    assert (
+        f"MISSING  fireemu: fireemu is not installed in {project}: run `firesuite init && npm install --ignore-scripts`"
+        in done.stdout
+    )
+    assert (
+        "MISSING  Node: Node is not installed: events need it. Install Node 20 or newer: `nvm install 20`"
+        in done.stdout
+    )
     assert "MISSING  firebase-functions for Node: " in done.stdout
 
 

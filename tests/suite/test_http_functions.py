@@ -37,6 +37,7 @@ def test_the_environment_names_the_services_and_the_settings(suite):
         "TZ",
         "K_SERVICE",
         "FUNCTION_TARGET",
+        "FUNCTION_SIGNATURE_TYPE",
         *suite.environment,
     ]
     query = "&".join(f"env={name}" for name in names)
@@ -45,9 +46,8 @@ def test_the_environment_names_the_services_and_the_settings(suite):
     assert seen["FUNCTIONS_EMULATOR"] == "true"
     assert seen["TZ"] == "UTC"
     assert {name: seen[name] for name in suite.environment} == dict(suite.environment)
-    # One process cannot say truly which function it is.
-    assert seen["K_SERVICE"] is None
-    assert seen["FUNCTION_TARGET"] is None
+    # One process is all functions: these are the function's whose request it is.
+    assert (seen["K_SERVICE"], seen["FUNCTION_TARGET"], seen["FUNCTION_SIGNATURE_TYPE"]) == ("web", "web", "http")
 
 
 def test_a_callable_answers(suite):

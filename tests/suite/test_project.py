@@ -104,6 +104,18 @@ def test_a_project_without_python_functions(directory):
     assert Project.load(directory).codebases == ()
 
 
+@pytest.mark.parametrize(
+    ("settings", "cpu", "threads"),
+    [("", 1, 4), ("", 2, 8), ("", 0.5, 4), ("THREADS=80", 1, 80), ("THREADS=10\nWORKERS=2", 1, 20)],
+)
+def test_a_function_works_on_as_many_requests_as_the_framework_gives_it_threads(directory, settings, cpu, threads):
+    (directory / "functions" / ".env").write_text(settings)
+    manifest = directory / "functions" / "functions.yaml"
+    manifest.write_text(f"endpoints:\n  web:\n    entryPoint: web\n    cpu: {cpu}\n    httpsTrigger: {{}}\n")
+    [codebase] = Project.load(directory).codebases
+    assert codebase.threads(codebase.manifest.endpoint("web")) == threads
+
+
 def break_firebase_json(directory):
     (directory / "firebase.json").write_text('{\n  "firestore": {,}\n}')
     return f"{directory}/firebase.json, line 2: not valid JSON"

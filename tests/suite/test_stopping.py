@@ -13,7 +13,6 @@ import pytest
 import yaml
 from tests.suite.harness import copy_of_sample, eventually, http, running
 
-from firesuite.errors import SuiteError
 from firesuite.ports import HOST, Ports, is_free
 
 FIRESUITE = [sys.executable, "-m", "firesuite.cli"]
@@ -132,33 +131,6 @@ def test_a_worker_that_dies_is_replaced(project):
         eventually(lambda: http("GET", url).json()["pid"] != first)
 
 
-def test_a_taken_port_is_one_sentence_with_port_service_and_remedy(project):
-    ports = Ports.free()
-    with (
-        socket.create_server((HOST, ports.firestore)),
-        pytest.raises(SuiteError) as caught,
-        running(project, ports=ports),
-    ):
-        pass
-    assert str(caught.value) == (
-        f"Port {ports.firestore} for Firestore is taken by another program: stop it, or give another port with"
-        " --firestore-port, or emulators.firestore.port in firebase.json."
-    )
-    assert processes_under(project) == []
-
-
-def test_functions_that_do_not_import_stop_a_start_for_tests_with_their_traceback(project):
-    main = project / "functions" / "main.py"
-    main.write_text(main.read_text().replace('VERSION = "1"', "VERSION = nowhere"))
-    ports = Ports.free()
-    with (
-        pytest.raises(SuiteError, match=r"main\.py, line \d+: NameError: name 'nowhere'"),
-        running(project, ports=ports),
-    ):
-        pass
-    assert ports_in_use(ports) == []
-
-
 def test_functions_that_do_not_import_are_no_reason_for_up_not_to_start(project):
     main = project / "functions" / "main.py"
     text = main.read_text()
@@ -178,16 +150,6 @@ def test_a_project_with_http_functions_alone_needs_no_twins(project):
     with running(project) as suite:
         assert http("GET", suite.function_url("web")).status == 200
         suite.check()
-
-
-def test_a_manifest_that_disagrees_with_the_code_is_one_sentence(project):
-    main = project / "functions" / "main.py"
-    main.write_text(main.read_text().replace("def hopeless(", "def renamed("))
-    with (
-        pytest.raises(SuiteError, match=r"functions\.yaml names hopeless, which main\.py does not define"),
-        running(project),
-    ):
-        pass
 
 
 def test_several_suites_run_beside_each_other(project, tmp_path):

@@ -6,11 +6,13 @@ What a function saw it writes to `seen/{random}` as `{function, ...}`, where the
 import datetime as dt
 import os
 import threading
+import time
 
 import firebase_admin
 import google.auth
 from firebase_admin import firestore, functions
 from firebase_functions import (
+    db_fn,
     eventarc_fn,
     firestore_fn,
     https_fn,
@@ -18,9 +20,11 @@ from firebase_functions import (
     options,
     params,
     pubsub_fn,
+    remote_config_fn,
     scheduler_fn,
     storage_fn,
     tasks_fn,
+    test_lab_fn,
 )
 from firebase_functions.alerts import crashlytics_fn
 from google.auth.credentials import AnonymousCredentials
@@ -118,12 +122,15 @@ def accountcleanup(event: scheduler_fn.ScheduledEvent) -> None:
 def backup(request: tasks_fn.CallableRequest) -> None:
     """Fails as often as the task says."""
     headers = request.raw_request.headers
+    started = dt.datetime.now(dt.UTC)
+    time.sleep(request.data.get("seconds", 0))
     saw(
         "backup",
         data=request.data,
         retry=int(headers["X-CloudTasks-TaskRetryCount"]),
         name=headers["X-CloudTasks-TaskName"],
-        at=dt.datetime.now(dt.UTC),
+        at=started,
+        until=dt.datetime.now(dt.UTC),
     )
     if int(headers["X-CloudTasks-TaskRetryCount"]) < request.data["failures"]:
         raise https_fn.HttpsError(https_fn.FunctionsErrorCode.UNAVAILABLE, "not yet")
@@ -133,7 +140,8 @@ def backup(request: tasks_fn.CallableRequest) -> None:
 def enqueuebackup(request: https_fn.Request) -> https_fn.Response:
     """Puts tasks into the queue, as the sample does."""
     queue = functions.task_queue("locations/australia-southeast1/functions/backup")
-    body = {"data": {"day": request.args["day"], "failures": int(request.args.get("failures", 0))}}
+    numbers = {"failures": int(request.args.get("failures", 0)), "seconds": float(request.args.get("seconds", 0))}
+    body = {"data": {"day": request.args["day"], **numbers}}
     delay = int(request.args.get("delay", 0))
     return https_fn.Response(queue.enqueue(body, functions.TaskOptions(schedule_delay_seconds=delay)))
 
@@ -202,3 +210,20 @@ def onimageresized(event: eventarc_fn.CloudEvent) -> None:
 @crashlytics_fn.on_new_fatal_issue_published()
 def onfatal(event: crashlytics_fn.CrashlyticsNewFatalIssueEvent) -> None:
     saw("onfatal", title=event.data.payload.issue.title, app=event.app_id, alert=event.alert_type)
+
+
+@db_fn.on_value_written(reference="/messages/{pushId}/original")
+def onwritten(event: db_fn.Event) -> None:
+    saw("onwritten", before=event.data.before, after=event.data.after, params=event.params, instance=event.instance)
+
+
+@remote_config_fn.on_config_updated()
+def onconfig(event: remote_config_fn.CloudEvent[remote_config_fn.ConfigUpdateData]) -> None:
+    saw("onconfig", version=event.data.version_number, by=event.data.update_user.email)
+
+
+@test_lab_fn.on_test_matrix_completed()
+def onmatrix(event: test_lab_fn.CloudEvent[test_lab_fn.TestMatrixCompletedData]) -> None:
+    if event.data.state is test_lab_fn.TestState.ERROR:
+        raise RuntimeError("asked to")
+    saw("onmatrix", matrix=event.data.test_matrix_id)

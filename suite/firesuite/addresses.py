@@ -1,0 +1,95 @@
+"""Where the services of a suite are: for the SDKs, for a person, and whether the ports are free."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+
+from firesuite.errors import SuiteError
+from firesuite.ports import HOST, Ports, is_free
+from firesuite.project import firebase_config
+
+LABELS = {
+    "auth": "Auth",
+    "functions": "Functions",
+    "firestore": "Firestore",
+    "hub": "the hub",
+    "ui": "the UI",
+    "logging": "logging",
+    "eventarc": "Eventarc",
+    "tasks": "Tasks",
+    "fcm": "FCM",
+    "storage": "Storage",
+    "pubsub": "Pub/Sub",
+    "hosting": "Hosting",
+}
+"""What each of `Ports` is called in a sentence."""
+
+# A suite that was killed a moment ago is cleared away by its reaper, which takes a tenth of this.
+_PORTS_SECONDS = 1.0
+_PROBE_SECONDS = 0.02
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Addresses:
+    """Of a suite of this project, which listens on those of `ports` that `used` names."""
+
+    project_id: str
+    ports: Ports
+    used: frozenset[str]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables by which Firebase's SDKs find the services."""
+        ports = self.ports
+        addresses = {
+            "FIREBASE_EMULATOR_HUB": f"{HOST}:{ports.hub}",
+            "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
+            "FIREBASE_AUTH_EMULATOR_HOST": f"{HOST}:{ports.auth}",
+            "FUNCTIONS_EMULATOR_HOST": f"{HOST}:{ports.functions}",
+            "CLOUD_TASKS_EMULATOR_HOST": f"{HOST}:{ports.tasks}",
+            "CLOUD_EVENTARC_EMULATOR_HOST": f"http://{HOST}:{ports.eventarc}",
+            "FCM_EMULATOR_HOST": f"{HOST}:{ports.fcm}",
+        }
+        if "storage" in self.used:
+            addresses["FIREBASE_STORAGE_EMULATOR_HOST"] = f"{HOST}:{ports.storage}"
+            addresses["STORAGE_EMULATOR_HOST"] = f"http://{HOST}:{ports.storage}"
+        if "pubsub" in self.used:
+            addresses["PUBSUB_EMULATOR_HOST"] = f"{HOST}:{ports.pubsub}"
+        return {
+            "GCLOUD_PROJECT": self.project_id,
+            "GOOGLE_CLOUD_PROJECT": self.project_id,
+            "FIREBASE_CONFIG": json.dumps(firebase_config(self.project_id)),
+            **addresses,
+        }
+
+    def services(self) -> Mapping[str, str]:
+        """The URL of each service, by the name a person knows it by."""
+        ports = self.ports
+        optional = ("storage", "pubsub", "hosting")
+        return {
+            "Firestore": f"http://{HOST}:{ports.firestore}",
+            "Auth": f"http://{HOST}:{ports.auth}",
+            "Functions": f"http://{HOST}:{ports.functions}",
+            "Tasks": f"http://{HOST}:{ports.tasks}",
+            "FCM": f"http://{HOST}:{ports.fcm}",
+            **{LABELS[name]: f"http://{HOST}:{getattr(ports, name)}" for name in optional if name in self.used},
+            "Hub": f"http://{HOST}:{ports.hub}",
+            "UI": f"http://{HOST}:{ports.ui}/ui",
+        }
+
+    def require_free(self) -> None:
+        """Raises SuiteError for a port that somebody listens on."""
+        deadline = time.monotonic() + _PORTS_SECONDS
+        for name, label in LABELS.items():
+            port = getattr(self.ports, name)
+            if name not in self.used:
+                continue
+            while not (free := is_free(port)) and time.monotonic() < deadline:
+                time.sleep(_PROBE_SECONDS)
+            if not free:
+                other = "" if name == "fcm" else f", or emulators.{name}.port in firebase.json"
+                raise SuiteError(
+                    f"Port {port} for {label} is taken by another program: stop it, or give another port with"
+                    f" --{name}-port{other}."
+                )
