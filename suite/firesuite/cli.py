@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from firesuite import commands as running_commands
 from firesuite import doctor, fcm, init, reaper
+from firesuite.control import ControlError
 from firesuite.errors import SuiteError
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
@@ -27,6 +28,9 @@ _COMMAND_STOP_SECONDS = 2.0
 
 # What Python's debuggers attach to by default.
 _DEBUG_PORT = 5678
+
+# The value of --export-on-exit without one.
+_TO_IMPORT = ""
 
 _COLOURS = {"functions": "36", "fireemu": "33", "firebase": "33", "firesuite": "35"}
 
@@ -105,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except SuiteError as error:
+    except (SuiteError, ControlError) as error:
         print(f"firesuite: {error}", file=sys.stderr)
         return 1
     return code
@@ -179,8 +183,30 @@ def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
     ports = ports.replace(**{name: port for name, port in chosen.items() if port is not None})
     google = frozenset(options.google.split(",")) if options.google else frozenset()
-    cold, debug_port = getattr(options, "cold", False), getattr(options, "debug", None)
-    return Suite(project, ports=ports, watch=watch, google=google, cold=cold, debug_port=debug_port, log=Console())
+    data, export_to = _data(options)
+    return Suite(
+        project,
+        ports=ports,
+        watch=watch,
+        google=google,
+        cold=getattr(options, "cold", False),
+        debug_port=getattr(options, "debug", None),
+        data=data,
+        export_to=export_to,
+        log=Console(),
+    )
+
+
+def _data(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Where the data comes from, and where it goes at the end."""
+    data = Path(options.data).resolve() if options.data else None
+    if data is not None and not (data / "firebase-export-metadata.json").is_file():
+        raise SuiteError(f"{data} holds no export: it has no firebase-export-metadata.json.")
+    if options.export_to == _TO_IMPORT:
+        if data is None:
+            raise SuiteError("--export-on-exit needs a directory where there is no --import.")
+        return data, data
+    return data, Path(options.export_to).resolve() if options.export_to else None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -193,6 +219,15 @@ def _parser() -> argparse.ArgumentParser:
     named.add_argument("--project", "-P", help="project id or alias of .firebaserc (default: the alias 'default')")
     shared = argparse.ArgumentParser(add_help=False, parents=[named])
     shared.add_argument("--ports", choices=["free"], help="take any free ports")
+    shared.add_argument("--import", dest="data", metavar="DIR", help="begin with this export")
+    shared.add_argument(
+        "--export-on-exit",
+        dest="export_to",
+        nargs="?",
+        const=_TO_IMPORT,
+        metavar="DIR",
+        help="export the data at the end (default: where --import has it from)",
+    )
     shared.add_argument("--google", metavar="auth,functions", help="these by Google's own emulators (firebase-tools)")
     for field in dataclasses.fields(Ports):
         shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")

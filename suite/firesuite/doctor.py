@@ -91,7 +91,9 @@ def _codebase(report: Report, project: Project, codebase: Codebase) -> None:
 def _python() -> str:
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info < _PYTHON:
-        raise SuiteError(f"{version} is too old: install Python 3.11 or newer.")
+        raise SuiteError(
+            f"{version} is too old: make an environment with `python3.11 -m venv` and install firesuite there."
+        )
     return version
 
 

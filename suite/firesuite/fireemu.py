@@ -27,6 +27,9 @@ PLATFORMS = {
     ("darwin", "arm64"): "darwin-arm64",
 }
 
+TWINS = "firesuite-twins"
+"""The name of the twins' codebase, beside those of the project's own that fireemu runs."""
+
 _NODE_MAJOR = 20
 _INSTALL_NODE = (
     f"Install Node {_NODE_MAJOR} or newer: `nvm install {_NODE_MAJOR}`, `brew install node@{_NODE_MAJOR}`, or"
@@ -167,9 +170,23 @@ class Configuration:
             derived["firestore"] = _with_absolute_paths(firestore, self.project.directory)
         if "storage" in self.services:
             derived["storage"] = self._storage()
-        if self.twins is not None:
-            derived["functions"] = [{"source": str(self.twins), "codebase": "default", "runtime": "nodejs20"}]
+        if functions := self._functions():
+            derived["functions"] = functions
         return derived
+
+    def _functions(self) -> list[dict[str, str]]:
+        """The twins, and the codebases that it runs itself."""
+        found = [
+            {
+                "source": str(codebase.source),
+                "codebase": codebase.name,
+                **({"runtime": codebase.runtime} if codebase.runtime else {}),
+            }
+            for codebase in self.project.node_codebases
+        ]
+        if self.twins is not None:
+            found.append({"source": str(self.twins), "codebase": TWINS, "runtime": "nodejs20"})
+        return found
 
     def _storage(self) -> dict[str, Any]:
         """The project's rules for its default bucket; a project without rules allows nobody but the Admin SDK."""

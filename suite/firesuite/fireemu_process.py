@@ -10,7 +10,7 @@ from pathlib import Path
 from firesuite import fireemu
 from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
-from firesuite.processes import Child, Log, Processes
+from firesuite.processes import STOP_SECONDS, Child, Log, Processes
 
 # For events that are under way to arrive before fireemu is started anew; a retry may wait for minutes.
 _EVENTS_SECONDS = 3.0
@@ -40,6 +40,7 @@ class FireemuProcess:
             [self._binary, *configuration.write(self._directory)],
             directory=self._directory,
             environment=fireemu.environment(os.environ, self._directory),
+            stop_seconds=STOP_SECONDS if configuration.export_to is None else _EXPORT_SECONDS,
         )
 
     def stop(self, project_id: str, control: ControlApi) -> Path:
@@ -90,4 +91,7 @@ class FireemuProcess:
             check=False,
         )
         if done.returncode != 0:
-            raise SuiteError(f"fireemu's data could not be kept: {done.stderr.strip() or done.stdout.strip()}")
+            raise SuiteError(
+                f"Nothing new is delivered until the suite is started again, for fireemu's data could not be kept:"
+                f" {done.stderr.strip() or done.stdout.strip()}"
+            )

@@ -104,7 +104,7 @@ def _operand(text: str, known: Mapping[str, Value], where: str) -> Value:
     if text.startswith("params."):
         name = text.removeprefix("params.")
         if name not in known:
-            raise SuiteError(f"{where}: the parameter {name} has no value. Add {name}=... to functions/.env.local.")
+            raise SuiteError(f"{where}: the parameter {name} has no value. Add {name}=... to .env.local beside it.")
         return known[name]
     value: Value = json.loads(text.lower() if text.lower() in {"true", "false"} else text)
     return value

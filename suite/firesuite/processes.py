@@ -25,12 +25,13 @@ STOP_SECONDS = 2.0
 class Child:
     """One process in a session of its own, with its output read line by line."""
 
-    def __init__(self, service: str, process: subprocess.Popen[bytes], stop_signal: signal.Signals, log: Log) -> None:
+    def __init__(self, service: str, process: subprocess.Popen[bytes], stop_seconds: float, log: Log) -> None:
         self.service = service
         self.pid = process.pid
         self._process = process
-        self._stop_signal = stop_signal
+        self._stop_seconds = stop_seconds
         self._stopping = False
+        self._deadline = 0.0
         self._last: collections.deque[str] = collections.deque(maxlen=20)
         self._reader = threading.Thread(target=self._read, args=(log,), name=f"{service}-output", daemon=True)
         self._reader.start()
@@ -58,12 +59,13 @@ class Child:
 
     def ask_to_stop(self) -> None:
         self._stopping = True
-        self.signal(self._stop_signal)
+        self._deadline = time.monotonic() + self._stop_seconds
+        self.signal(signal.SIGINT)
 
-    def finish(self, deadline: float) -> None:
-        """Wait until `deadline` (monotonic seconds), then kill what is left of its session."""
+    def finish(self) -> None:
+        """Wait as long as it may take, then kill what is left of its session."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(max(0.0, deadline - time.monotonic()))
+            self._process.wait(max(0.0, self._deadline - time.monotonic()))
         reaper.kill_sessions([self.pid])
         self._process.wait()
 
@@ -107,9 +109,12 @@ class Processes:
         *,
         directory: Path,
         environment: Mapping[str, str],
-        stop_signal: signal.Signals = signal.SIGINT,
+        stop_seconds: float = STOP_SECONDS,
     ) -> Child:
-        """Start `command` in `directory` with `environment`. Raises OSError when it cannot be started, and Stopping."""
+        """Start `command` in `directory` with `environment`. Raises OSError when it cannot be started, and Stopping.
+
+        It may take `stop_seconds` to end when it is asked to, before it is killed.
+        """
         with self._lock:
             if self._stopped:
                 raise Stopping("The suite is stopping.")
@@ -123,7 +128,7 @@ class Processes:
                 start_new_session=True,
             )
             self._tell(f"+{process.pid}")
-            child = Child(service, process, stop_signal, self._log)
+            child = Child(service, process, stop_seconds, self._log)
             self._children.append(child)
         return child
 
@@ -134,7 +139,7 @@ class Processes:
                 return
             self._children.remove(child)
         child.ask_to_stop()
-        child.finish(time.monotonic() + STOP_SECONDS)
+        child.finish()
         with self._lock:
             self._tell(f"-{child.pid}")
         child.close()
@@ -174,9 +179,8 @@ class Processes:
             self._children.clear()
         for child in children:
             child.ask_to_stop()
-        deadline = time.monotonic() + STOP_SECONDS
         for child in children:
-            child.finish(deadline)
+            child.finish()
         # What made itself a session of its own, and what another thread is just stopping.
         reaper.kill_marked(self._mark)
         with self._lock:

@@ -59,6 +59,15 @@ class Codebase:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class NodeCodebase:
+    """One `functions` entry of firebase.json with a Node runtime, which fireemu runs itself."""
+
+    name: str
+    source: Path
+    runtime: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Project:
     """All that a suite needs to know of a project. Read again with `load` after a file changed."""
 
@@ -70,6 +79,7 @@ class Project:
     ports: Ports
     hosts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Where a service is to be reached beside the loopback interface, by its name in `Ports`."""
+    node_codebases: tuple[NodeCodebase, ...] = ()
 
     @classmethod
     def load(cls, directory: Path, project: str | None = None) -> Self:
@@ -85,8 +95,7 @@ class Project:
         alias = wanted if wanted in aliases else None
         if project is None and alias is None:
             raise SuiteError(
-                f'{directory / ".firebaserc"}: no alias "default". Add {{"projects": {{"default": "demo-..."}}}} or'
-                " give --project."
+                f'{directory / ".firebaserc"}: no alias "default": run `firesuite init`, or give --project.'
             )
         project_id = aliases.get(wanted, wanted)
         emulators = firebase_json.get("emulators") or {}
@@ -100,6 +109,7 @@ class Project:
             codebases=_codebases(directory, firebase_json, project_id, alias),
             ports=Ports.from_firebase_json(emulators),
             hosts=hosts_beyond_loopback(emulators),
+            node_codebases=_node_codebases(directory, firebase_json),
         )
 
     @property
@@ -119,7 +129,9 @@ def _find(directory: Path) -> Path:
     for candidate in (directory, *directory.parents):
         if (candidate / "firebase.json").is_file():
             return candidate
-    raise SuiteError(f"There is no firebase.json in {directory} or above it: run this in a Firebase project.")
+    raise SuiteError(
+        f"There is no firebase.json in {directory} or above it: run this in a Firebase project, or `firesuite init`."
+    )
 
 
 def _json_object(path: Path) -> Mapping[str, Any]:
@@ -156,14 +168,29 @@ def functions_entries(firebase_json: Mapping[str, Any]) -> list[Mapping[str, Any
     return [functions] if isinstance(functions, dict) else list(functions)
 
 
-def is_python(entry: Mapping[str, Any]) -> bool:
-    return str(entry.get("runtime", "python")).startswith("python")
+def _is_python(directory: Path, entry: Mapping[str, Any]) -> bool:
+    """By its runtime; without one, as Node projects have it in package.json, by what is there."""
+    if runtime := entry.get("runtime"):
+        return str(runtime).startswith("python")
+    return not (directory / _source(entry) / "package.json").is_file()
+
+
+def _source(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("source", "functions"))
+
+
+def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[NodeCodebase, ...]:
+    return tuple(
+        NodeCodebase(str(entry.get("codebase", "default")), directory / _source(entry), entry.get("runtime"))
+        for entry in functions_entries(firebase_json)
+        if not _is_python(directory, entry)
+    )
 
 
 def _codebases(
     directory: Path, firebase_json: Mapping[str, Any], project_id: str, alias: str | None
 ) -> tuple[Codebase, ...]:
-    entries = [entry for entry in functions_entries(firebase_json) if is_python(entry)]
+    entries = [entry for entry in functions_entries(firebase_json) if _is_python(directory, entry)]
     codebases = tuple(_codebase(directory, entry, project_id, alias) for entry in entries)
     owners: dict[str, str] = {}
     for codebase in codebases:
@@ -178,7 +205,7 @@ def _codebases(
 
 
 def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, alias: str | None) -> Codebase:
-    source = directory / str(entry.get("source", "functions"))
+    source = directory / _source(entry)
     if not (source / "main.py").is_file():
         raise SuiteError(f"{source / 'main.py'} is missing: firebase.json names {source.name!r} as functions source.")
     runtime = str(entry.get("runtime") or f"python3{sys.version_info.minor}")

@@ -33,9 +33,10 @@ def unknown_function(key: str | None, known: Iterable[str]) -> Answer:
 class Router:
     """The WSGI application."""
 
-    def __init__(self, ports: Mapping[str, int]) -> None:
-        """`ports`: the port of each function's process, by `region-name`."""
+    def __init__(self, ports: Mapping[str, int], other: int | None = None) -> None:
+        """`ports`: the port of each function's process, by `region-name`; `other` has those that it does not name."""
         self._ports = ports
+        self._other = other
 
     def replace(self, ports: Mapping[str, int]) -> None:
         """Functions came or went."""
@@ -43,8 +44,8 @@ class Router:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         key = function_key(environ["PATH_INFO"])
-        port = self._ports.get(key or "")
-        if port is None:
+        port = self._ports.get(key or "", self._other)
+        if port is None or key is None:
             return unknown_function(key, self._ports).send(start_response)
         try:
             return forward(environ, port).send(start_response)

@@ -41,8 +41,10 @@ class Mode:
 class Serving:
     """One codebase is served on the functions' port itself; several, and cold starts, from behind a router."""
 
-    def __init__(self, project: Project, ports: Ports, runtime: Runtime, mode: Mode) -> None:
+    def __init__(self, project: Project, ports: Ports, runtime: Runtime, mode: Mode, node_port: int) -> None:
+        """`node_port` is where fireemu serves the HTTP functions of Node codebases."""
         self._project = project
+        self._node_port = node_port if project.node_codebases else None
         self._ports = ports
         self._runtime = runtime
         self._mode = mode
@@ -92,10 +94,10 @@ class Serving:
             self._cold = starts
             serve(starts, "Functions", port=self._ports.functions, threads=_ROUTER_THREADS)
             return {}
-        if len(codebases) > 1:
+        if len(codebases) > 1 or self._node_port is not None:
             for codebase, port in zip(codebases, self._ports.others(len(codebases)), strict=True):
                 self._host_ports[codebase.name] = port
-            self._router = Router(self._routes())
+            self._router = Router(self._routes(), self._node_port)
             serve(self._router, "Functions", port=self._ports.functions, threads=_ROUTER_THREADS)
         else:
             self._host_ports = {codebase.name: self._ports.functions for codebase in codebases}

@@ -64,6 +64,8 @@ class Suite:
         google: frozenset[str] = frozenset(),
         cold: bool = False,
         debug_port: int | None = None,
+        data: Path | None = None,
+        export_to: Path | None = None,
         log: Log = lambda _service, _line: None,
     ) -> None:
         """`watch` is for a person at work: functions are reloaded when their source changes, code that does not load is
@@ -72,11 +74,13 @@ class Suite:
         `ports` are the project's own by default. `google` names those of `auth` and `functions` that Google's emulators
         are to serve. `cold` starts a process for every request to a function. With `debug_port` the functions are
         loaded once a debugger is attached there (of several codebases each takes the next port), and nothing times out.
+        `data` is an export to begin with, of this suite or of Google's; `export_to` where to write one at the end.
         `log` gets each line of each service's output, from several threads.
         """
         self.project = project
         self.ports = ports or project.ports
         self._google = google
+        self._data, self._export_to = data, export_to
         self._addresses = Addresses(project.project_id, self.ports, fireemu.used_ports(project))
         self._mode = Mode(watch, cold, debug_port, "functions" in google)
         self._history = History()
@@ -200,7 +204,7 @@ class Suite:
         self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
         self._processes = processes = Processes(directory, self._log)
         self._exit.callback(processes.stop)
-        hub_port, _, tasks_port = self._private = self.ports.others(3)
+        hub_port, node_port, tasks_port = self._private = self.ports.others(3)
 
         # Servers first, so that they are stopped last: the children talk to them.
         self._relay()
@@ -213,7 +217,7 @@ class Suite:
         self._exit.callback(self._tasks.stop)
         self._serve(self._tasks, "Tasks", self._bound.tasks)
         runtime = Runtime(self.project.project_id, self.environment, directory)
-        serving = Serving(self.project, self._bound, runtime, self._mode)
+        serving = Serving(self.project, self._bound, runtime, self._mode, node_port)
         self._serving = serving
         self._delivers = serving.serve_events(self._serve)
         self._serve_hosting(serving)
@@ -246,7 +250,7 @@ class Suite:
     def _configuration(self, serving: Serving) -> fireemu.Configuration:
         """What fireemu is to serve as the project is now."""
         hub, functions, tasks = self._private
-        delivered = {"functions"} if self._delivers else set()
+        delivered = {"functions"} if self._delivers or self.project.node_codebases else set()
         return fireemu.Configuration(
             project=self.project,
             ports=self._bound.replace(auth=self._control_port),
@@ -257,6 +261,8 @@ class Suite:
             private_hub=hub,
             private_tasks=tasks,
             services=frozenset({"auth", "firestore"} | delivered | ({"storage", "pubsub"} & self._addresses.used)),
+            data=self._data,
+            export_to=self._export_to,
         )
 
     def _serve_hosting(self, serving: Serving) -> None:
@@ -279,7 +285,7 @@ class Suite:
             if not endpoint.is_deliverable:
                 how = f"`firesuite call {endpoint.name} DATA` does"
                 self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
-        if self.project.codebases and "functions" not in self._google:
+        if (self.project.codebases or self.project.node_codebases) and "functions" not in self._google:
             self._probes |= serving.start(processes, self._serve, self._log)
 
     def send_event(self, name: str, data: Any, **attributes: str) -> None:
@@ -345,13 +351,13 @@ class Suite:
             return False
 
     def _twins_loaded(self) -> bool:
-        if not self._delivers or self._serving is None:
+        if self._serving is None or not (self._delivers or self.project.node_codebases):
             return True
         try:
             status = self.control.functions()
         except (OSError, ControlError):
             return False
-        return status.runner_alive and set(status.functions) == {twin.name for twin in self._serving.delivered}
+        return status.runner_alive and set(status.functions) >= {twin.name for twin in self._serving.delivered}
 
     def _start_watching(self) -> None:
         ticker = ClockTicker(ControlApi(self._control_port))

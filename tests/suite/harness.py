@@ -62,6 +62,18 @@ def eventually(check, seconds=15.0):
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def ended(process):
+    """Kill a process that a test has started, if it fails before that has ended; Popen's own block would wait."""
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
 class Lines(list):
     """What the services of a suite said."""
 

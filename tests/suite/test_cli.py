@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import copy_of_sample, eventually, http
+from tests.suite.harness import copy_of_sample, ended, eventually, http
 
 from firesuite.ports import free_ports
 
@@ -63,7 +64,7 @@ def test_exec_stops_the_command_and_what_it_started_when_it_is_stopped_or_killed
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        with process:
+        with ended(process):
             eventually(marker.exists)
             process.send_signal(number)
             assert process.wait(10) == code
@@ -77,6 +78,48 @@ def test_exec_takes_another_project_id(project):
         project, "exec", "--ports", "free", "--project", "demo-else", "--", "sh", "-c", "echo IS $GCLOUD_PROJECT"
     )
     assert "IS demo-else" in done.stdout
+
+
+WRITE = """
+import os
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+documents = firestore.Client("demo-sample", credentials=AnonymousCredentials()).collection("kept")
+print("FOUND", sorted(document.id for document in documents.stream()))
+documents.document(f"d{len(list(documents.stream()))}").set({})
+"""
+
+
+@pytest.fixture
+def private():
+    """fireemu exports only below what nobody else may write to: not in /tmp, where tests have their files."""
+    cache = Path.home() / ".cache"
+    cache.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="firesuite-test-") as name:
+        yield Path(name) / "data"
+
+
+def test_the_data_of_one_run_is_the_beginning_of_the_next(project, private):
+    def run(*options):
+        done = firesuite(project, "exec", "--ports", "free", *options, "--", sys.executable, "-c", WRITE)
+        assert done.returncode == 0, done.stderr
+        return next(line for line in done.stdout.splitlines() if line.startswith("FOUND"))
+
+    assert run("--export-on-exit", str(private)) == "FOUND []"
+    assert run("--import", str(private)) == "FOUND ['d0']"
+    assert run("--import", str(private), "--export-on-exit") == "FOUND ['d0']"
+    assert run("--import", str(private)) == "FOUND ['d0', 'd1']"
+
+
+def test_what_is_no_export_is_one_sentence(project):
+    done = firesuite(project, "up", "--import", "functions")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"firesuite: {project}/functions holds no export: it has no firebase-export-metadata.json.\n"
+    )
+    done = firesuite(project, "up", "--export-on-exit")
+    assert done.stderr == "firesuite: --export-on-exit needs a directory where there is no --import.\n"
 
 
 def test_exec_of_a_command_that_is_not_there(project):
@@ -102,14 +145,15 @@ def test_outside_a_project_one_sentence(tmp_path):
     done = firesuite(tmp_path, "up")
     assert done.returncode == 1
     assert done.stderr == (
-        f"firesuite: There is no firebase.json in {tmp_path} or above it: run this in a Firebase project.\n"
+        f"firesuite: There is no firebase.json in {tmp_path} or above it: run this in a Firebase project,"
+        " or `firesuite init`.\n"
     )
 
 
 def test_fcm_alone():
     [port] = free_ports(1)
     process = subprocess.Popen([*FIRESUITE, "fcm", "--port", str(port)], stdout=subprocess.PIPE, text=True)
-    with process:
+    with ended(process):
         assert process.stdout.readline() == f"FCM  http://127.0.0.1:{port}\n"
         answer = eventually(lambda: http("GET", f"http://127.0.0.1:{port}/v1/projects/demo-x/messages"))
         assert answer.json() == {"messages": []}

@@ -81,7 +81,7 @@ def test_without_a_manifest_the_functions_are_found_and_their_parameters_resolve
 def test_a_parameter_without_a_value_that_an_endpoint_needs_is_one_sentence(project):
     (project / "shop" / ".env").unlink()
     with pytest.raises(
-        SuiteError, match=r"the parameter ZONE has no value\. Add ZONE=\.\.\. to functions/\.env\.local"
+        SuiteError, match=r"the parameter ZONE has no value\. Add ZONE=\.\.\. to \.env\.local beside it"
     ):
         Project.load(project)
 
@@ -115,6 +115,39 @@ def test_both_codebases_answer_on_one_port_get_their_events_and_are_reachable_by
         assert http("GET", f"{site}/").text == http("GET", f"{site}/anything").text == "<h1>home</h1>"
         assert http("GET", f"{site}/about").text == "<h1>about</h1>"
         assert http("GET", f"{site}/%2e%2e/firebase.json").text == "<h1>home</h1>"
+
+
+NODE = """
+const { onRequest } = require('firebase-functions/v2/https');
+const { onDocumentCreated } = require('firebase-functions/v2/firestore');
+exports.nodeweb = onRequest({ region: 'europe-west1' }, (request, response) => response.json({ path: request.path }));
+exports.nodeevent = onDocumentCreated({ document: 'fromnode/{id}', region: 'europe-west1' }, async (event) => {
+  console.log(`nodeevent saw ${event.params.id}`);
+});
+"""
+
+
+def test_a_node_codebase_runs_beside_the_python_ones(project):
+    node = project / "nodejs"
+    node.mkdir()
+    (node / "index.js").write_text(NODE)
+    package = {"main": "index.js", "engines": {"node": "20"}, "dependencies": {"firebase-functions": "*"}}
+    (node / "package.json").write_text(json.dumps(package))
+    document = json.loads((project / "firebase.json").read_text())
+    # Without a runtime, as most Node projects have it: package.json says which.
+    document["functions"] = [*document["functions"][1:], {"source": "nodejs", "codebase": "nodejs"}]
+    document["hosting"]["rewrites"] = []
+    (project / "firebase.json").write_text(json.dumps(document))
+    with running(project) as suite:
+        url = suite.function_url("shop")
+        assert http("GET", url).json()["size"] == "large"
+        assert http("GET", url.replace("/shop", "/nodeweb/a")).json() == {"path": "/a"}
+        assert http("GET", url.replace("/shop", "/none")).status == 404
+        suite.database.document("fromnode/n1").set({})
+        suite.database.document("carts/c1").set({})
+        assert suite.control.await_idle()
+        eventually(lambda: "nodeevent saw n1" in suite.lines.text("fireemu"))
+        eventually(lambda: "seenBy" in suite.database.document("carts/c1").get().to_dict())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import copy_of_sample, eventually
+from tests.suite.harness import copy_of_sample, ended, eventually
 from tests.suite.test_stopping import up
 
 from firesuite.ports import Ports
@@ -34,7 +34,7 @@ def project(tmp_path_factory):
     """A project with `firesuite up` in another process."""
     directory = copy_of_sample(tmp_path_factory.mktemp("commands"))
     process = up(directory, Ports.free())
-    with process:
+    with ended(process):
         yield directory
         process.send_signal(signal.SIGINT)
         process.wait(10)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import eventually
+from tests.suite.harness import ended, eventually
+from tests.suite.test_stopping import reapers_of
 
-from firesuite import reaper
 from firesuite.processes import Processes, Stopping
 
 # A suite of one child, which has a child in a session of its own; with `killed`, it dies before the reaper is told.
@@ -57,7 +57,7 @@ def suite(directory, how):
 @needs_proc
 def test_what_made_itself_a_session_of_its_own_is_killed_too(directory):
     process = suite(directory, "told")
-    with process:
+    with ended(process):
         assert len(process.stdout.readline().split()) == 2
         process.kill()
     eventually(lambda: marked() == [] and not directory.exists())
@@ -66,7 +66,7 @@ def test_what_made_itself_a_session_of_its_own_is_killed_too(directory):
 @needs_proc
 def test_a_suite_killed_before_it_told_of_a_child_leaves_no_orphan(directory):
     process = suite(directory, "untold")
-    with process:
+    with ended(process):
         assert process.wait(10) == -signal.SIGKILL
     eventually(lambda: marked() == [] and not directory.exists())
 
@@ -99,19 +99,14 @@ def test_a_reaper_that_was_killed_is_replaced_by_one_that_knows_all(tmp_path, di
         "script = ", "print(processes._reaper.pid, flush=True); script = "
     )
     process = subprocess.Popen([sys.executable, "-c", code, directory, "told"], stdout=subprocess.PIPE, text=True)
-    with process:
+    with ended(process):
         first = int(process.stdout.readline())
         process.stdout.readline()
         os.kill(first, signal.SIGKILL)
         eventually(lambda: not Path("/proc", str(first)).exists() or _is_zombie(first))
-        eventually(lambda: _reapers(process.pid))
+        eventually(lambda: reapers_of(process.pid))
         process.kill()
     eventually(lambda: marked() == [] and not directory.exists())
-
-
-def _reapers(suite_pid):
-    found = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if reaper.__file__ in line and line.endswith(f" {suite_pid}")]
 
 
 def _is_zombie(pid):
@@ -129,7 +124,7 @@ def test_the_locator_of_a_killed_suite_is_removed_but_not_that_of_another(tmp_pa
         )
         arguments = [sys.executable, "-c", code, tmp_path / "scratch", locator, str(own)]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-        with process:
+        with ended(process):
             process.stdout.readline()
             process.kill()
         eventually(lambda: not (tmp_path / "scratch").exists())

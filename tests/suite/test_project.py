@@ -128,7 +128,7 @@ def break_port(directory):
 
 def break_aliases(directory):
     (directory / ".firebaserc").unlink()
-    return f'{directory}/.firebaserc: no alias "default".'
+    return f'{directory}/.firebaserc: no alias "default": run `firesuite init`, or give --project.'
 
 
 def break_env(directory):
