@@ -20,7 +20,7 @@ test: lint ## format, lint, types, import contracts, and every test
 test-google: ## the end-to-end test with Google's own Auth and Functions emulators
 	@PYTHON="$(PYTHON)" tools/setup.sh --google
 	@FIRESUITE_FIREBASE_TOOLS="$(CURDIR)/tools/firebase-tools/node_modules/.bin/firebase" \
-		$(BIN)/pytest tests/e2e tests/suite/test_google.py --google
+		$(BIN)/pytest tests/e2e tests/suite/test_google.py tests/deploy/test_firebase_tools.py --google
 
 doctor: setup ## what this machine lacks to run Wattle
 	@$(BIN)/python -m tools doctor

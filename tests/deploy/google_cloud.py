@@ -351,14 +351,8 @@ class GoogleCloud:
     def _iam_workload_identity_pools_providers_update_oidc(self, _, options):
         self.providers[0]["attributeCondition"] = options["--attribute-condition"]
 
-    def _run_services_list(self, *_):
-        return [self._service(name) for name in self.services]
-
     def _run_services_describe(self, names, _):
-        return self._service(names[0])
-
-    def _service(self, name):
-        return {"metadata": {"name": name}, "status": {"url": self.services[name]["url"]}}
+        return {"metadata": {"name": names[0]}, "status": {"url": self.services[names[0]]["url"]}}
 
     def _run_services_get_iam_policy(self, names, _):
         return {"bindings": self.services[names[0]]["policy"]}

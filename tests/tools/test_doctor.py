@@ -331,6 +331,18 @@ class TestEnvironments:
         assert set(document) == {"billingAccount", "budget", "alertEmail", "firestore", "apps", "github"}
 
 
+@pytest.mark.parametrize("name", ["firebase.json", ".firebaserc", "firestore.indexes.json", "package.json"])
+def test_no_key_is_there_twice(name):
+    """The second silently takes the place of the first."""
+
+    def once(pairs):
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names)), names
+        return dict(pairs)
+
+    json.loads((ROOT / name).read_text(), object_pairs_hook=once)
+
+
 class TestTheCommand:
     def test_it_says_what_is_wrong_and_what_to_do(self, monkeypatch, capsys):
         found = Problem("the sea is dry", "wait for rain")
