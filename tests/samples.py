@@ -158,7 +158,7 @@ SAMPLES: dict[str, Callable[[World, User], Call]] = {
     "GET /v1/admin/users": lambda w, o: Call("/v1/admin/users?limit=3"),
     "GET /v1/admin/users/{user_id}": lambda w, o: Call(f"/v1/admin/users/{w.profile(o)}"),
     "PUT /v1/admin/users/{user_id}/role": lambda w, o: Call(
-        f"/v1/admin/users/{w.profile(w.backend.user())}/role", {"role": None}
+        f"/v1/admin/users/{w.profile(w.backend.user())}/role", {"role": "admin"}
     ),
     "POST /v1/admin/users/{user_id}/disable": lambda w, o: Call(
         f"/v1/admin/users/{w.profile(w.backend.user())}/disable", {}

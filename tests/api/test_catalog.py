@@ -198,9 +198,13 @@ class TestAdministratorsList:
         plenty, unlimited = backend.product(stock=3), backend.product(stock=None)
 
         def found(**parameters):
-            response = admin.get("/v1/admin/products", params={"limit": 100, **parameters})
-            rows = [row["id"] for row in response.json()["data"]]
-            return [id_ for id_ in rows if id_ in {scarce, empty, off, plenty, unlimited}]
+            rows, cursor = [], None
+            while True:
+                page = {"limit": 100, **parameters} | ({"cursor": cursor} if cursor else {})
+                answer = admin.get("/v1/admin/products", params=page).json()
+                rows += [row["id"] for row in answer["data"]]
+                if (cursor := answer["pagination"]["nextCursor"]) is None:
+                    return [id_ for id_ in rows if id_ in {scarce, empty, off, plenty, unlimited}]
 
         assert found(stockBelow=3) == [empty, off, scarce]
         assert found(stockBelow=3, active="true") == [empty, scarce]

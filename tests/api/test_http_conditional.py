@@ -3,7 +3,10 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
+
+from firesuite.faults import Failure, nth
 
 
 def code(response):
@@ -144,6 +147,17 @@ class TestIfMatch:
         response = user.post("/v1/orders", body, headers={"If-Match": '"1.abc"'})
         assert code(response) == (400, "VALIDATION_FAILED")
         assert response.json()["errors"][0]["code"] == "NOT_SUPPORTED"
+
+    def test_a_commit_of_unknown_outcome_is_not_somebody_elses(self, instance, user):
+        """Its answer is lost: the next attempt finds the version that it made, and says so."""
+        here = instance()
+        tag = here.as_user(user).get("/v1/users/me").headers["ETag"]
+        here.faults.follow(nth("Commit", 1, Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
+        changed = here.as_user(user).patch("/v1/users/me", {"displayName": "Mia"}, headers={"If-Match": tag})
+        assert changed.status_code == 200
+        profile = user.get("/v1/users/me")
+        assert (profile.json()["data"], profile.headers["ETag"]) == (changed.json()["data"], changed.headers["ETag"])
+        assert profile.json()["data"]["version"] == 2
 
     def test_of_changes_at_once_none_is_lost(self, user):
         """Eight phones count in one field, four times each: read, add one, write if nobody else did."""

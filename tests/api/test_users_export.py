@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from tests.backend import eventually
 
+from firesuite.faults import AWAY
 from wattle.adapters.firestore import Create
 from wattle.adapters.identity import Identity
 from wattle.adapters.identity_toolkit import IdentityToolkit
@@ -16,6 +17,8 @@ from wattle.kit.retry import Deadline
 from wattle.privacy.export import ExportService
 
 PATH = "/v1/users/me/export"
+QUERIES = 8
+"""One for each kind of data."""
 ADDRESS = {"name": "A B", "line1": "1 George St", "city": "Sydney", "postalCode": "2000", "country": "AU"}
 
 
@@ -134,6 +137,22 @@ class TestParts:
         orders = [row["n"] for part in found for row in part.get("orders", ())]
         assert notifications == list(range(7))
         assert orders == list(range(5))
+
+    @pytest.mark.parametrize("failing", range(1, 10))
+    def test_a_database_that_fails_in_the_middle_ends_the_part(self, instance, reader, failing):
+        """Whichever of its queries is not answered, nor any after it: what was sent is complete JSON, and leads on."""
+        api = instance(RATE_LIMIT_SCALE="1000")
+        get = api.as_user(reader).get
+        get("/v1/users/me/devices")  # the process knows the revocations
+        api.faults.follow(lambda call: AWAY if call.method == "RunQuery" and call.nth >= failing else None)
+        first = get(PATH).json()["data"]
+        api.faults.reset()
+        parts = [first]
+        while (cursor := parts[-1]["nextCursor"]) is not None:
+            parts.append(get(PATH, params={"cursor": cursor}).json()["data"])
+        assert len(parts) == (2 if failing <= QUERIES else 1)
+        assert [row["n"] for part in parts for row in part.get("notifications", ())] == list(range(7))
+        assert [row["n"] for part in parts for row in part.get("orders", ())] == list(range(5))
 
     def test_what_is_in_memory_is_a_page(self, backend, reader):
         identity = Identity(IdentityToolkit(backend.project_id, "k", f"127.0.0.1:{backend.suite.ports.auth}"))

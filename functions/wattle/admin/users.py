@@ -79,7 +79,7 @@ class AdminUserService:
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
             before = role_in(account.claims)
-            record(transaction, {"role": [before and before.value, role and role.value]})
+            record(transaction, "role", before and before.value, role and role.value)
             return NOTHING if before is role else Change(claims=with_role(account.claims, role))
 
         self._control.change(uid, decide, ctx.deadline)
@@ -99,7 +99,7 @@ class AdminUserService:
         record = self._entry(ctx, "user.disable", uid)
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
-            record(transaction, {"disabled": [account.disabled, True], "reason": [None, reason]})
+            record(transaction, "disabled", account.disabled, True, reason=[None, reason])
             return Change(claims=with_state(account.claims, AccountState.DISABLED), disabled=True)
 
         self._control.end_sessions(uid, decide, ctx.deadline)
@@ -119,18 +119,24 @@ class AdminUserService:
                 claims = with_state(account.claims, AccountState.DELETED if deleted else AccountState.ACTIVE)
             else:
                 claims = dict(account.claims)
-            record(transaction, {"disabled": [account.disabled, False]})
+            record(transaction, "disabled", account.disabled, False)
             return Change(claims=claims, disabled=False)
 
         self._control.change(uid, decide, ctx.deadline)
         return self.get(uid, ctx.deadline)
 
-    def _entry(self, ctx: Context, action: str, uid: str) -> Callable[[Transaction, Mapping[str, Any]], None]:
-        """Writes the deed's entry, once: also where an earlier commit took effect and nobody learned of it."""
-        entry_id = document_id()
+    def _entry(self, ctx: Context, action: str, uid: str) -> Callable[..., None]:
+        """Writes the deed's entry, once: also where an earlier commit took effect and nobody learned of it.
 
-        def record(transaction: Transaction, diff: Mapping[str, Any]) -> None:
+        What was there before is what the first attempt found: the account is changed before the commit.
+        """
+        entry_id = document_id()
+        found: list[Any] = []
+
+        def record(transaction: Transaction, name: str, before: Any, after: Any, **more: Any) -> None:
+            found.append(before)
             if not (transaction.uncertain and self._audit.is_recorded(transaction, entry_id)):
+                diff = {name: [found[0], after], **more}
                 self._audit.record(transaction, ctx, action, f"users/{uid}", diff, entry_id=entry_id)
 
         return record

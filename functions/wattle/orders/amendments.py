@@ -63,13 +63,16 @@ class OrderAmendments:
         return Order.stored(self._changes.of_owner(ctx, order_id, decide), id=order_id)
 
     def change_status(self, ctx: Context, order_id: str, status: Status, reason: str | None) -> AdminOrder:
-        """Move anybody's order on, as an administrator. A cancelled one gives its stock back.
+        """Move anybody's order on, as an administrator. A cancelled one gives its stock back; one that has the status
+        already is left as it is.
 
         Raises:
             OrderNotFound, InvalidTransition.
         """
 
-        def decide(transaction: Transaction, order: Mapping[str, Any]) -> Change:
+        def decide(transaction: Transaction, order: Mapping[str, Any]) -> Change | None:
+            if order["status"] == status.value:
+                return None
             change = self._move(transaction, order, status, reason)
             diff = {"status": [order["status"], status.value]}
             self._audit.record(transaction, ctx, "order.status", f"orders/{order_id}", diff)

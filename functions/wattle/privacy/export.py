@@ -1,7 +1,7 @@
 """Everything that is held about the caller, as one JSON document that is written while it is read.
 
 At most a page of 300 documents is in memory. An export that is larger than a request can carry comes in parts: each is
-complete JSON, and names the cursor of the next.
+complete JSON, and names the cursor of the next. A part also ends where the database fails in the middle of it.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from pydantic_core import to_json
 
 from wattle.accounts.errors import UserNotFound
-from wattle.adapters.firestore import Document, Firestore, track_usage
+from wattle.adapters.firestore import Document, Firestore, FirestoreContention, FirestoreUnavailable, track_usage
 from wattle.adapters.identity import Account, Identity
 from wattle.adapters.identity_toolkit import IdentityUnavailable
 from wattle.context import Context
@@ -31,8 +31,8 @@ _DEADLINE: Final = 50.0
 # With less time left the part ends where it is.
 _RESERVE: Final = 10.0
 
-Position = tuple[str, str]
-"""A section, and the path of the last document that was written of it."""
+Position = tuple[str, str | None]
+"""A section, and the path of the last document that was written of it, None before the first."""
 Page = Callable[[str | None], Sequence[tuple[Document, Any]]]
 """The documents after a path, each with what is written of it."""
 
@@ -57,7 +57,7 @@ class ExportService:
         """The JSON object, in pieces. `sign` makes the cursor of a position.
 
         Raises:
-            UserNotFound, Unavailable: before the first piece. Later the document ends in the middle, and is no JSON.
+            UserNotFound, Unavailable: before the first piece.
         """
         uid = ctx.user.uid
         try:
@@ -89,10 +89,15 @@ class ExportService:
                 last = after[1] if after else None
                 after = None
                 separator = b""
-                while rows := section.page(last):
-                    yield separator + b",".join(to_json(value) for _, value in rows)
-                    separator, last = b",", rows[-1][0].path
-                    written += len(rows)
+                while True:
+                    rows = _rows(section, last)
+                    if rows is None:
+                        position = (section.name, last)
+                        break
+                    if rows:
+                        yield separator + b",".join(to_json(value) for _, value in rows)
+                        separator, last = b",", rows[-1][0].path
+                        written += len(rows)
                     if len(rows) < self._page:
                         break
                     if written >= self._part or deadline.remaining() < _RESERVE:
@@ -132,6 +137,15 @@ class ExportService:
             _Section("orders", orders),
             _Section("auditLog", audit),
         ]
+
+
+def _rows(section: _Section, last: str | None) -> Sequence[tuple[Document, Any]] | None:
+    """The documents after `last`; None where the database does not answer: the next part begins there."""
+    try:
+        return section.page(last)
+    except (FirestoreUnavailable, FirestoreContention) as error:
+        logger.warning("an export ends early: the database does not answer", exc_info=error)
+        return None
 
 
 def _in_own_context(pieces: Iterator[bytes]) -> Iterator[bytes]:

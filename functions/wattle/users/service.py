@@ -1,6 +1,6 @@
 """A profile is made when it is first asked for, from what the sign-in said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wattle.accounts.errors import AccountDeleted, UserNotFound
@@ -91,12 +91,19 @@ class UserService:
     def change_me(self, ctx: Context, change: ProfileChange) -> Profile:
         """Change the caller's profile; fields that were not sent stay as they are."""
         sent = change.model_dump(by_alias=True, exclude_unset=True)
+        # What each attempt would have made of the profile: one whose commit is uncertain may have done so.
+        attempts: list[dict[str, Any]] = []
 
         def work(transaction: Transaction) -> Profile:
             uid = ctx.user.uid
             found = self._users.get_in(transaction, uid)
+            if transaction.uncertain and found is not None and found.data in attempts:
+                return Profile.stored(found.data, id=uid)
             ctx.expected.demand(found.data["version"] if found else None)
-            return Profile.stored(self._change_in(transaction, ctx.user, found, sent), id=uid)
+            if found is not None and _is_so(found.data, sent):
+                return Profile.stored(found.data, id=uid)
+            attempts.append(self._change_in(transaction, ctx.user, found, sent))
+            return Profile.stored(attempts[-1], id=uid)
 
         return self._firestore.transaction(work, ctx.deadline)
 
@@ -115,6 +122,8 @@ class UserService:
             found = self._users.get_in(transaction, ctx.user.uid)
             now = self._clock()
             present = found.data["notificationPreferences"] if found else {}
+            if found is not None and _is_so(present, sent):
+                return NotificationPreferences.stored(present)
             changes = {f"notificationPreferences.{name}": value for name, value in sent.items()}
             if change.promotions is not None and change.promotions != present.get("promotions", False):
                 consent = {"granted": change.promotions, "at": now, "source": change.consent_source}
@@ -150,6 +159,11 @@ class UserService:
 
 def _is_newer(caller: Caller, profile: Document) -> bool:
     return caller.auth_time > int(profile.data.get("emailAsOf", 0))
+
+
+def _is_so(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a change would change nothing."""
+    return all(name in present and present[name] == value for name, value in wanted.items())
 
 
 def _with(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
