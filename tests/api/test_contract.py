@@ -3,8 +3,13 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import subprocess
 
+import pytest
+from tests.api.orders import placed
+from tests.backend import eventually
 from tests.described import description
 
 
@@ -69,6 +74,45 @@ class TestDocs:
         found = browser.run("return [...document.querySelectorAll('details:not([hidden])')].map((one) => one.id)")
         assert "ordersCreateOrder" in found
         assert "usersReadMe" not in found
+
+    def test_a_request_is_sent_from_the_page(self, backend, browser, user):
+        order = placed(user, (backend.product(), 1))
+        browser.open(f"{backend.api}/docs")
+        browser.wait_for("main h2", [tag["name"] for tag in description().document["tags"]])
+        sent = browser.run(
+            "const [token, id, note] = arguments; document.querySelector('#token').value = token;"
+            "const one = document.querySelector('#ordersAmendOrder'); one.querySelector('summary').click();"
+            "return new Promise((done) => setTimeout(() => {"
+            "  const form = one.querySelector('form'); form.querySelector('input').value = id;"
+            "  form.querySelector('textarea').value = JSON.stringify({note});"
+            "  new MutationObserver(() => { const text = one.querySelector('.result').textContent;"
+            "    if (text.includes('in ')) done(text); }).observe(one.querySelector('.result'), {childList: true});"
+            "  form.querySelector('button').click(); }));",
+            user.token,
+            order["id"],
+            "ring twice",
+        )
+        assert sent.startswith("200 in ")
+        assert '"note": "ring twice"' in sent
+        assert backend.document(f"orders/{order['id']}")["note"] == "ring twice"
+
+    @pytest.mark.parametrize(("operation", "body"), [("usersReadMe", None), ("ordersCreateOrder", "productId")])
+    def test_the_command_that_it_shows_works(self, backend, browser, user, operation, body):
+        browser.open(f"{backend.api}/docs#{operation}")
+        browser.wait_for("main h2", [tag["name"] for tag in description().document["tags"]])
+        (command,) = eventually(lambda: browser.texts(f"#{operation} > div > .code pre"))
+        if body:
+            command = re.sub(rf'("{body}": ")[^"]+', rf"\1{backend.product()}", command, count=1)
+        environment = {"PATH": os.environ["PATH"], "TOKEN": user.token}
+        ran = subprocess.run(
+            command.replace("curl", "curl -s", 1),
+            shell=True,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(ran.stdout)["success"] is True, ran.stdout
 
     def test_every_operation_can_be_opened(self, backend, browser):
         browser.open(f"{backend.api}/docs")
