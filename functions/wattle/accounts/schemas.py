@@ -8,7 +8,7 @@ from wattle.schema import Body, PathId, Resource
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
-    Field(examples=["a@b.co"]),
+    Field(examples=["alice@example.com"]),
 ]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]
 DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

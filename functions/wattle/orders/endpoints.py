@@ -146,7 +146,7 @@ def read_any_order(services: Services, ctx: Context, order_id: PathId) -> AdminO
 
 
 def change_status(services: Services, ctx: Context, order_id: PathId, body: ChangeStatus) -> AdminOrder:
-    """Move an order on, as an administrator. Cancelling gives the stock back.
+    """Move an order on, as an administrator. Cancelling gives the stock back; repeating a move answers the same.
 
     Raises:
         OrderNotFound, InvalidTransition.

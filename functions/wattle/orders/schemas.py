@@ -24,7 +24,7 @@ class NewItem(Body):
 class NewAddress(Body):
     """`country` is ISO 3166-1 alpha-2."""
 
-    name: Line
+    name: Annotated[Line, Field(examples=["Alice Example"])]
     line1: Line
     line2: Line | None = None
     city: Line
@@ -160,7 +160,7 @@ class OrderItem(Resource):
 
 
 class Address(Resource):
-    name: str
+    name: Annotated[str, Field(examples=["Alice Example"])]
     line1: str
     line2: str | None = None
     city: str

@@ -20,7 +20,7 @@ from wattle.schema import Body, Resource
 # For a person whose phone never said where it is: where the shop is.
 TIME_ZONE: Final = "Australia/Sydney"
 
-LocalTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"), Field(examples=["22:00"])]
+LocalTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 ConsentSource = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"), Field(examples=["sign-up"])]
 
 

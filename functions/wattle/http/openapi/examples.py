@@ -1,4 +1,4 @@
-"""Examples for the description: a value that fits the member's name, else one that its schema gives."""
+"""Examples for the description: one that the schema gives, a value that fits the member's name, or one of its type."""
 
 import re
 from collections.abc import Mapping
@@ -68,14 +68,13 @@ def example_of(schema: Mapping[str, Any], components: Mapping[str, Any], name: s
     """An example of `schema`; `name` is that of the member it belongs to."""
     if "$ref" in schema:
         return example_of(components[schema["$ref"].rpartition("/")[2]], components, name)
+    if schema.get("examples"):
+        return schema["examples"][0]
     if name in _BY_NAME and _fits(_BY_NAME[name], schema):
         return _BY_NAME[name]
-    for given in ("const", "default"):
-        if given in schema:
-            return schema[given]
-    for several in ("examples", "enum"):
-        if schema.get(several):
-            return schema[several][0]
+    given = [schema[part] for part in ("const", "default") if part in schema] + list(schema.get("enum", ()))
+    if given:
+        return given[0]
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
             return example_of({**_rest(schema, choice), **schema[choice][0]}, components, name)

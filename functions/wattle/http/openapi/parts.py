@@ -5,6 +5,7 @@ from inspect import cleandoc
 from typing import Any, Final
 
 from wattle.errors import Code
+from wattle.kit import versions
 
 TEXT: Final = cleandoc(
     """
@@ -93,7 +94,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {
         "in": "header",
         "required": False,
         "description": "The app's own version, such as 2.4.1: one that is too old is told so.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": versions.PATTERN},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",

@@ -60,7 +60,16 @@ def _tidied(schema: Any) -> Any:
         tidy["description"] = described(tidy["description"])
     if tidy.get("type") == "integer" and "maximum" not in tidy and "enum" not in tidy:
         tidy["format"] = "int64"  # generators would take 32 bits, too few for an amount of money
-    return _nullable(tidy)
+    return _nullable(_closed(tidy))
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A map whose keys follow a pattern: no others are taken, and generators make a dictionary of it."""
+    if "patternProperties" not in schema:
+        return schema
+    ((pattern, value),) = schema["patternProperties"].items()
+    rest = {name: part for name, part in schema.items() if name != "patternProperties"}
+    return {**rest, "propertyNames": {"pattern": pattern}, "additionalProperties": value}
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
