@@ -111,6 +111,7 @@ export function orderOf(id, data) {
     note: data.note,
     createdAt: data.createdAt.toDate().toISOString(),
     updatedAt: data.updatedAt.toDate().toISOString(),
+    deletedAt: data.deletedAt && data.deletedAt.toDate().toISOString(),
     version: data.version,
   };
 }

@@ -26,7 +26,7 @@ export const createOrder = z.strictObject({
 
 const FIELDS = new Set([
   'id', 'number', 'status', 'currency', 'items', 'subtotal', 'tax', 'total',
-  'shippingAddress', 'note', 'createdAt', 'updatedAt', 'version',
+  'shippingAddress', 'note', 'createdAt', 'updatedAt', 'deletedAt', 'version',
 ]);
 
 export const listOrders = z.strictObject({

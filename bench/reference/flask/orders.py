@@ -19,7 +19,7 @@ RECENT_ORDERS = 5
 READABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ORDER_FIELDS = (
     "number", "status", "currency", "items", "subtotal", "tax", "total",
-    "shippingAddress", "note", "createdAt", "updatedAt", "version",
+    "shippingAddress", "note", "createdAt", "updatedAt", "deletedAt", "version",
 )  # fmt: skip
 PROFILE_FIELDS = (
     "displayName", "email", "phoneNumber", "photoUrl", "locale", "timezone",

@@ -11,7 +11,7 @@ Status = Literal["pending", "confirmed", "shipped", "delivered", "cancelled", "r
 
 FIELDS = {
     "id", "number", "status", "currency", "items", "subtotal", "tax", "total",
-    "shippingAddress", "note", "createdAt", "updatedAt", "version",
+    "shippingAddress", "note", "createdAt", "updatedAt", "deletedAt", "version",
 }  # fmt: skip
 
 
