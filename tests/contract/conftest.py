@@ -7,6 +7,7 @@ from tests.api.orders import lines
 from tests.contract.recording import Recording
 from tests.in_process import Instance
 
+from wattle.catalog.stock import SHARDED_FROM
 from wattle.inbox.message import Message, Text
 from wattle.kit.retry import Deadline
 from wattle.users.preferences import Kind
@@ -20,7 +21,8 @@ def written(backend, admin):
     one.faults.follow(recording)
     person = one.as_user(backend.user())
     shop = one.as_user(admin)
-    product = shop.post("/v1/admin/products", {"name": "Tea", "unitPrice": 1, "currency": "AUD"}).json()["data"]["id"]
+    tea = {"name": "Tea", "unitPrice": 1, "currency": "AUD", "stock": SHARDED_FROM}
+    product = shop.post("/v1/admin/products", tea).json()["data"]["id"]
     shop.patch(f"/v1/admin/products/{product}", {"unitPrice": 2})
     for number in range(5):  # more than a rate limit lets pass without writing it down
         order = {"items": lines((product, 1))}

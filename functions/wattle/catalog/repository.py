@@ -1,13 +1,13 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wattle.adapters.firestore import Create, Document, Firestore, Increment, Query, Reference, Transaction, Update
+from wattle.adapters.firestore import Create, Delete, Document, Firestore, Query, Reference, Transaction, Update
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 
 
 class ProductRepository:
-    """`products/{productId}`."""
+    """`products/{productId}`, and `products/{productId}/stock/{n}`: see `stock`."""
 
     def __init__(self, firestore: Firestore) -> None:
         self._firestore = firestore
@@ -54,12 +54,27 @@ class ProductRepository:
     def update_in(self, transaction: Transaction, product_id: str, data: Mapping[str, Any]) -> None:
         transaction.write(Update(_path(product_id), data))
 
-    def add_stock_in(self, transaction: Transaction, product_id: str, amount: int) -> None:
-        transaction.write(Update(_path(product_id), {"stock": Increment(amount)}))
+    def shards_in(self, transaction: Transaction, shards: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        """The pieces in the shards, by product and number, of those that exist. One round trip, none for none."""
+        wanted = list(shards)
+        if not wanted:
+            return {}
+        found = transaction.get([_shard_path(*shard) for shard in wanted])
+        return {shard: doc.data["left"] for shard, doc in zip(wanted, found, strict=True) if doc is not None}
+
+    def set_shard_in(self, transaction: Transaction, product_id: str, number: int, left: int) -> None:
+        transaction.write(Update(_shard_path(product_id, number), {"left": left}, upsert=True))
+
+    def delete_shard_in(self, transaction: Transaction, product_id: str, number: int) -> None:
+        transaction.write(Delete(_shard_path(product_id, number)))
 
 
 def _path(product_id: str) -> str:
     return f"products/{product_id}"
+
+
+def _shard_path(product_id: str, number: int) -> str:
+    return f"{_path(product_id)}/stock/{number}"
 
 
 def _chosen(active: bool | None, stock_below: int | None) -> list[Any]:  # noqa: FBT001 (a filter's value)

@@ -69,6 +69,8 @@ class ProductChange(Body):
 class Product(Resource):
     """`unit_price` is in minor units of `currency` (ISO 4217); `stock` is null where there is no limit.
 
+    Where hundreds are left, `stock` may say up to a tenth less than there is.
+
     `version` counts what administrators changed, not what was sold.
     """
 

@@ -9,6 +9,7 @@ from wattle.admin.service import AuditService
 from wattle.catalog.errors import OutOfStock, ProductNotFound, ProductUnavailable, StockNotCounted
 from wattle.catalog.repository import ProductRepository
 from wattle.catalog.schemas import NewProduct, Product, ProductChange
+from wattle.catalog.stock import Stock
 from wattle.context import Context, Role
 from wattle.idempotency.service import IdempotencyService
 from wattle.kit.clock import Clock
@@ -40,6 +41,7 @@ class CatalogService:
     ) -> None:
         self._firestore = firestore
         self._products = ProductRepository(firestore)
+        self._stock = Stock(self._products)
         self._idempotency = idempotency
         self._audit = audit
         self._clock = clock
@@ -115,19 +117,24 @@ class CatalogService:
             found = self._products.get_in(transaction, [product_id]).get(product_id)
             if found is None:
                 raise ProductNotFound(product_id)
-            present = Product.stored(found.data, id=product_id)
-            ctx.expected.demand(present.version)
+            stored = dict(found.data)
             said = wanted.model_dump(by_alias=True, exclude_unset=True)
+            if stored["stock"] is not None and said.keys() & {"stock", "stockChange"}:
+                stored["stock"] += self._stock.lent(transaction, found)
+            present = Product.stored(stored, id=product_id)
+            ctx.expected.demand(present.version)
             if "stockChange" in said:
                 said["stock"] = _counted(present.stock, said.pop("stockChange"))
-            diff = {name: [found.data[name], value] for name, value in said.items() if found.data[name] != value}
+            diff = {name: [stored[name], value] for name, value in said.items() if stored[name] != value}
             if not diff:
                 return present
             update = {name: value for name, (_, value) in diff.items()}
+            if "stock" in update:
+                update |= self._stock.gathered(transaction, found)
             update |= {"updatedAt": self._clock(), "version": present.version + 1}
             self._products.update_in(transaction, product_id, update)
             self._audit.record(transaction, ctx, "product.change", f"products/{product_id}", diff, entry_id=entry_id)
-            attempted.append(Product.stored({**found.data, **update}, id=product_id))
+            attempted.append(Product.stored({**stored, **update}, id=product_id))
             return attempted[-1]
 
         return self._firestore.transaction(work, ctx.deadline)
@@ -137,8 +144,9 @@ class CatalogService:
     ) -> Mapping[str, Offer]:
         """Take from the stock (above 0) or give back (below 0). The offers of those of the products that are for sale.
 
-        One read for each product. `amounts` are by product id; `places` say where in the request each product that is
-        taken stands (`items[0]`). What is not counted, or not there any more, takes nothing back.
+        One read for each product; one more, and a round trip, where its stock is sharded. `amounts` are by product id;
+        `places` say where in the request each product that is taken stands (`items[0]`). What is not counted, or not
+        there any more, takes nothing back.
 
         Raises:
             ProductUnavailable, OutOfStock: naming every product that it holds for. Nothing is taken then.
@@ -149,12 +157,9 @@ class CatalogService:
         missing = [id_ for id_ in taken if id_ not in offers]
         if missing:
             raise ProductUnavailable([(f"{places[id_]}.productId", id_) for id_ in missing])
-        counted = {id_: stock for id_, document in found.items() if (stock := document.data["stock"]) is not None}
-        short = [id_ for id_ in taken if id_ in counted and counted[id_] < amounts[id_]]
+        short = self._stock.move(transaction, found, amounts)
         if short:
-            raise OutOfStock([(f"{places[id_]}.quantity", counted[id_]) for id_ in short])
-        for id_ in counted:
-            self._products.add_stock_in(transaction, id_, -amounts[id_])
+            raise OutOfStock([(f"{places[id_]}.quantity", left) for id_, left in short.items()])
         return offers
 
 
