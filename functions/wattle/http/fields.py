@@ -6,6 +6,7 @@ the answer smaller, though not cheaper: Firestore bills a whole read for a proje
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
@@ -45,8 +46,12 @@ def select(text: str | None, model: type[BaseModel], *, not_stored: Sequence[str
     Raises:
         ValidationFailed: a name that the resource does not have, each of them named; or more than 50 names.
     """
-    if text is None:
-        return None
+    return None if text is None else _select(text, model, tuple(not_stored))
+
+
+# An app asks for the same few again and again.
+@lru_cache(maxsize=256)
+def _select(text: str, model: type[BaseModel], not_stored: tuple[str, ...]) -> Selection:
     paths = [name.strip() for name in text.split(",")]
     if len(paths) > _NAMES_AT_MOST:
         raise ValidationFailed([FieldError("fields", "TOO_MANY", f"At most {_NAMES_AT_MOST} names.")])
