@@ -72,8 +72,8 @@ reference: setup ## write the documentation's tables of endpoints and errors, an
 protocol: setup ## take Firestore's messages anew from google-cloud-firestore, after an update of it
 	@$(BIN)/python -m tools protocol
 
-bench: setup ## measure Wattle beside an Express and a Flask implementation: half an hour, on a quiet machine
-	@npm ci --prefix bench/reference/express --no-progress --loglevel=error >/dev/null
+bench: setup ## measure Wattle beside an Express and a Flask implementation: an hour, on a quiet machine
+	@PYTHON="$(PYTHON)" tools/setup.sh --bench
 	@$(BIN)/python -m bench $(SECTIONS)
 
 profile-imports: setup ## where the start of the API goes
@@ -96,4 +96,4 @@ lock: setup ## pin the Python packages anew, from pyproject.toml and suite/pypro
 	@$(LOCK) -o tools/supply-chain/requirements.txt tools/supply-chain/requirements.in
 
 clean: ## remove what setup and dev made
-	@rm -rf .venv node_modules tools/firebase-tools/node_modules tools/site/node_modules tools/supply-chain/.venv tests/e2e/ts/node_modules .site .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules tools/firebase-tools/node_modules tools/site/node_modules tools/supply-chain/.venv tests/e2e/ts/node_modules bench/reference/express/node_modules .site .wattle .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""`make bench`: every section, or those that are named."""
+"""`make bench`: every section, or those that are named. Half an hour of it is the soak."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ QUICK: Final[Mapping[str, Mapping[str, float]]] = {
     "concurrency": {"seconds": 0.5},
     "cold": {"starts": 2},
     "depth": {"orders": 400},
-    "soak": {"minutes": 0.25},
+    "soak": {"minutes": 0.25, "slices": 3},
     "flash_sale": {"buyers": 300, "stock": 30},
 }
 FULL: Final[Mapping[str, Mapping[str, float]]] = {
@@ -34,7 +34,7 @@ FULL: Final[Mapping[str, Mapping[str, float]]] = {
     "concurrency": {"seconds": 5},
     "cold": {"starts": 15},
     "depth": {"orders": 20_000},
-    "soak": {"minutes": 3},
+    "soak": {"minutes": 30, "slices": 60},
     "flash_sale": {"buyers": 10_000, "stock": 1_000},
 }
 

@@ -9,6 +9,7 @@ from bench.scenarios import SCENARIOS, Caller
 from bench.servers import EMPTY, EXPRESS, FLASK, WATTLE, Kind
 from bench.stage import Report, Stage
 
+GOAL: Final = 1.4
 KINDS: Final = (EMPTY, WATTLE, FLASK, EXPRESS)
 _EXPLANATION: Final = """
 From the start of the process until the first 200 of GET /health (the empty function answers anything),
@@ -34,6 +35,7 @@ def measure(report: Report, *, starts: int) -> None:
                     for series, figure in zip((ready, cpu, first, memory), figures, strict=True):
                         series[kind].append(figure)
     head = ("first 200", "min", "ratio", "CPU", "first order", "resident MB")
+    missed: list[str] = []
     report.line(f"{'':<18}" + "".join(f"{name:>13}" for name in head))
     for kind in KINDS:
         ratio = median(mine / theirs for mine, theirs in zip(ready[kind], ready[EMPTY], strict=True))
@@ -41,6 +43,10 @@ def measure(report: Report, *, starts: int) -> None:
         text += f"{median(cpu[kind]):>13.0f}"
         text += f"{'':>13}" if kind is EMPTY else f"{median(first[kind]):>13.0f}"
         report.line(text + f"{median(memory[kind]):>13.0f}")
+        if kind is WATTLE:
+            missed = [f"{ratio:.2f}"] if ratio > GOAL else []
+    report.line()
+    report.goal(f"Wattle's first 200 within {GOAL:g} times the empty function's", missed)
 
 
 def _start(stage: Stage, kind: Kind, caller: Caller) -> tuple[float, float, float, float]:

@@ -11,6 +11,8 @@ from bench.stage import Report, Stage
 LATENCY_MS: Final = "20"
 THREADS: Final = (8, 16, 40, 80)
 CLIENTS: Final = (1, 80)
+RATIO: Final = 3.0
+MOST_MB: Final = 160
 ASKED: Final = tuple(scenario for scenario in SCENARIOS if not scenario.writes)
 _EXPLANATION: Final = f"""
 Each call of Wattle to Firestore waits {LATENCY_MS} ms more (an interceptor in its channel), as it may for a
@@ -34,26 +36,35 @@ def measure(report: Report, *, seconds: float) -> None:
         report.line()
         head = f"{'':<20}{'THREADS':>8}{'1 client: p50':>15}{'CPU':>7}"
         report.line(f"{head}{'80 clients: p50':>17}{'p99':>8}{'CPU':>7}{'ratio':>8}")
+        above = []
         for scenario in ASKED:
             for threads in THREADS:
                 with stage.server(WATTLE, THREADS=str(threads), BENCH_LATENCY_MS=LATENCY_MS) as server:
-                    figures = _row(server, scenario, callers, seconds)
+                    figures, ratio = _row(server, scenario, callers, seconds)
                     report.line(f"{scenario.name:<20}{threads:>8}{figures}")
+            if ratio > RATIO:
+                above.append(f"{scenario.name}, {ratio:.1f}x")
+        report.line()
+        report.goal(f"with {threads} threads, p50 of 80 clients within {RATIO:g} times that of one", above)
         report.line()
         report.paragraph(_MEMORY)
         report.line()
-        for kind in ALL:
-            rss, pss = _memory(stage, kind, callers, seconds)
+        resident = {kind: _memory(stage, kind, callers, seconds) for kind in ALL}
+        for kind, (rss, pss) in resident.items():
             report.line(f"{kind.title:<20}{'RSS':>8}{rss:>8.0f}{'PSS':>8}{pss:>8.0f}")
+        report.line()
+        ours = resident[WATTLE][1]
+        report.goal(f"Wattle below {MOST_MB} MB (PSS)", [f"{ours:.0f} MB"] if ours >= MOST_MB else [])
 
 
-def _row(server: Server, scenario: Scenario, callers: Sequence[Caller], seconds: float) -> str:
+def _row(server: Server, scenario: Scenario, callers: Sequence[Caller], seconds: float) -> tuple[str, float]:
     requests = scenario.requests(callers)
     run(server.port, requests, clients=80, count=300)
     alone, alone_cpu = _cell(server, requests[:1], 1, max(20, int(40 * seconds)))
     crowd, crowd_cpu = _cell(server, requests, 80, max(160, int(400 * seconds)))
+    ratio = crowd.p50 / alone.p50
     text = f"{alone.p50:>15.1f}{alone_cpu:>7.2f}{crowd.p50:>17.1f}{crowd.p99:>8.1f}"
-    return f"{text}{crowd_cpu:>7.2f}{crowd.p50 / alone.p50:>7.1f}x"
+    return f"{text}{crowd_cpu:>7.2f}{ratio:>7.1f}x", ratio
 
 
 def _cell(server: Server, requests: Sequence[Request], clients: int, count: int) -> tuple[Result, float]:

@@ -11,7 +11,7 @@ import grpc
 import httpx
 from bench.meter import Meter
 from bench.scenarios import Caller
-from bench.servers import ALL, Kind, Server
+from bench.servers import ALL, WATTLE, Kind, Server
 from bench.stage import Report, Stage
 
 from wattle.adapters.firestore import Query, Reference
@@ -40,6 +40,7 @@ def measure(report: Report, *, orders: int) -> None:
         report.line(f"{'':<18}{'page 1':>9}{rest}{f'page {last:,}':>14}{rest}")
         bare = stack.enter_context(closing(_Bare(stage, uid)))
         skipped = (last - 1) * LIMIT
+        billed: dict[Kind, list[int]] = {kind: [] for kind in ALL}
         for kind in ALL:
             server = stack.enter_context(stage.server(kind, FIRESTORE_EMULATOR_HOST=meter.host))
             first, deep = _Page(server, caller, meter, 1), _Page(server, caller, meter, last)
@@ -49,7 +50,11 @@ def measure(report: Report, *, orders: int) -> None:
                 reads, ms = page.measure()
                 alone = ask(rows)
                 text += f"{ms:>{width}.1f}{alone:>8.1f}{ms - alone:>8.1f}{reads:>8,}"
+                billed[kind].append(reads)
             report.line(text)
+    report.line()
+    ours = billed[WATTLE]
+    report.goal("Wattle's last page bills what its first does", [] if ours[0] == ours[1] else [f"{ours[1]:,} reads"])
 
 
 class _Page:

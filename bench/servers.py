@@ -72,6 +72,10 @@ class Server:
             stderr=self._output,
             start_new_session=True,
         )
+        # One CPU, as the functions are deployed with. On two, threads that wait for Python's lock would wake each other
+        # from one to the other.
+        if sys.platform == "linux":
+            os.sched_setaffinity(self._process.pid, {min(os.sched_getaffinity(0))})
 
     def await_ready(self) -> float:
         """Seconds from now until the first 200. Raises RuntimeError with the log where the process ends or hangs."""

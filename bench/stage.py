@@ -37,7 +37,10 @@ class Stage:
         self._exit = ExitStack()
         project = Project.load(ROOT)
         self.project_id = project.project_id
-        self.suite = Suite(dataclasses.replace(project, codebases=()), ports=Ports.free())
+        # Hosting leads to functions.
+        settings = {name: part for name, part in project.firebase_json.items() if name != "hosting"}
+        bare = dataclasses.replace(project, codebases=(), firebase_json=settings)
+        self.suite = Suite(bare, ports=Ports.free())
         self.issuer = Issuer(self.project_id)
 
     def __enter__(self) -> Self:
@@ -107,6 +110,10 @@ class Report:
 
     def paragraph(self, text: str) -> None:
         self.line(textwrap.fill(" ".join(text.split()), _WIDTH, break_on_hyphens=False))
+
+    def goal(self, text: str, missed: Sequence[str]) -> None:
+        """A bound of the design: held, or `missed` by these."""
+        self.line(f"Goal: {text}: {'MISSED (' + '; '.join(missed) + ')' if missed else 'held'}.")
 
     def close(self) -> None:
         if self._path is not None:

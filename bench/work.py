@@ -10,10 +10,12 @@ from typing import Final
 
 from bench.load import run
 from bench.scenarios import SCENARIOS, Caller, Scenario, check_equal
-from bench.servers import ALL, Kind, Server
+from bench.servers import ALL, EXPRESS, FLASK, Kind, Server
 from bench.stage import Report, Stage
 
 CLIENTS: Final = (1, 16, 80)
+BETTER: Final = ("get order", "list 20", "list 20, 3 fields")
+GOALS: Final = {EXPRESS: 1.5, FLASK: 2.0}
 USERS: Final = 20
 ORDERS: Final = 40
 _EXPLANATION: Final = """
@@ -82,6 +84,8 @@ def _table(report: Report, cells: dict[tuple[str, int], dict[Kind, _Cell]]) -> N
     head = "".join(f"{kind.title:^27}" for kind in ALL)
     report.line(f"{'':<26}{head}{'ours / (a)':>12}{'ours / (b)':>12}")
     report.line(f"{'clients':>26}" + f"{'req/CPU s':>11}{'p50':>8}{'p99':>8}" * len(ALL))
+    missed: dict[Kind, list[str]] = {kind: [] for kind in GOALS}
+    slower = []
     for (name, clients), row in cells.items():
         text = f"{name:<19}{clients:>7}"
         for kind in ALL:
@@ -89,6 +93,15 @@ def _table(report: Report, cells: dict[tuple[str, int], dict[Kind, _Cell]]) -> N
             text += f"{median(cell.per_second):>11.0f}{median(cell.p50):>8.1f}{median(cell.p99):>8.1f}"
         ours = row[ALL[0]].per_second
         for kind in ALL[1:]:
-            ratios = [mine / theirs for mine, theirs in zip(ours, row[kind].per_second, strict=True)]
-            text += f"{median(ratios):>11.2f}x"
+            ratio = median(mine / theirs for mine, theirs in zip(ours, row[kind].per_second, strict=True))
+            text += f"{ratio:>11.2f}x"
+            place = f"{name} at {clients}, {ratio:.2f}x {kind.title}"
+            if name in BETTER and ratio < GOALS[kind]:
+                missed[kind].append(place)
+            if ratio < 1:
+                slower.append(place)
         report.line(text)
+    report.line()
+    for kind, goal in GOALS.items():
+        report.goal(f"get and list, at least {goal:g} times {kind.title}", missed[kind])
+    report.goal("no row worse than either", slower)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
-# With --docs also what builds the site of docs/; with --test also what only tests need; with --google also Google's own
-# emulators, into tools/firebase-tools; with --audit what looks for known vulnerabilities, into tools/supply-chain.
+# With --docs also what builds the site of docs/; with --test or --bench also what only those need; with --google also
+# Google's own emulators, into tools/firebase-tools; with --audit what looks for known vulnerabilities, into
+# tools/supply-chain.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -85,3 +86,7 @@ if [ "${1:-}" = --audit ]; then
 		printf '%s' "$wanted" >$folder/.venv/.installed
 	fi
 fi
+# What Wattle is compared with: `make test` asks whether it answers alike, `make bench` how fast.
+case "${1:-}" in
+--test | --bench) npm_install bench/reference/express "the Express implementation" ;;
+esac

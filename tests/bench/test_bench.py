@@ -1,0 +1,36 @@
+"""The benchmark's own promises, in small: what is compared answers alike, nobody sees a fault, nothing is oversold."""
+
+from contextlib import ExitStack
+
+import pytest
+from bench.scenarios import SCENARIOS, check_equal
+from bench.servers import ALL
+from bench.stage import Report, Stage
+
+from bench import flash_sale, soak
+
+
+@pytest.fixture
+def report():
+    return Report("test", "In small", keep=False)
+
+
+def test_the_implementations_answer_alike():
+    """Status, body, the second page, a missing order, and an order that each of them made as Wattle reads it back."""
+    with Stage() as stage, ExitStack() as stack:
+        (uid,) = stage.reset(users=1, orders=45)
+        compared = check_equal(stage.servers(ALL, stack), stage.callers(1, [uid])[0])
+    assert compared > len(SCENARIOS) * (len(ALL) - 1)
+
+
+def test_a_short_soak_shows_no_client_a_fault(report):
+    """Calls fail and connections break. Twelve seconds say little of memory: half of it would be a leak."""
+    assert soak.measure(report, minutes=0.2, slices=3) < 0.5
+
+
+def test_a_flash_sale_sells_what_there_is(report, capsys):
+    """With so much stock that it is sharded."""
+    flash_sale.measure(report, buyers=700, stock=550)
+    printed = capsys.readouterr().out
+    assert "700 buyers, 700 answered; 550 in stock, 550 orders, 0 left." in printed
+    assert "every buyer answered: held." in printed
