@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -76,11 +77,13 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run(suite: Suite, ready: Callable[[Suite], None]) -> int:
+def run(suite: Suite, ready: Callable[[Suite], None], again: Callable[[Suite], None]) -> int:
     """Start the suite, call `ready` once it answers, and keep it running until Ctrl-C. The exit code.
 
+    `again` is called, in another thread, when fireemu has been started anew because functions got other triggers.
     This is the whole of `firesuite up`, for a project's own tool that does something between the two, such as seeding.
     """
+    suite.on_restart = functools.partial(again, suite)
     try:
         with interruptible(), suite:
             ready(suite)
@@ -119,7 +122,10 @@ def _up(options: argparse.Namespace) -> int:
     def ready(suite: Suite) -> None:
         print(f"\n{table(suite)}\n\nReady. Ctrl-C stops everything.", flush=True)
 
-    return run(_suite(options, watch=True), ready)
+    def again(suite: Suite) -> None:
+        print(f"\n{table(suite)}\n", flush=True)
+
+    return run(_suite(options, watch=True), ready, again)
 
 
 def _exec(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
+from firesuite.inspection import SOME_APP
 from firesuite.manifest import Endpoint, Kind
 from firesuite.project import Project
 from firesuite.running import RunningSuite
@@ -26,6 +27,9 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         "data", nargs="?", help="JSON: the body of a request, the data of a callable, a task or an event; - is stdin"
     )
     call.add_argument("--as", dest="uid", metavar="UID", help="signed in as this user, who is made if he is new")
+    call.add_argument(
+        "--app-check", nargs="?", const=SOME_APP, metavar="APP_ID", help="with an App Check token, of this app"
+    )
     call.add_argument("-X", dest="method", metavar="METHOD", help="of an HTTPS function (default: GET, POST with data)")
     call.add_argument("--path", default="", help="of an HTTPS function, below its URL; may have a query")
     call.add_argument("-H", dest="headers", action="append", default=[], metavar="NAME: VALUE", help="a request header")
@@ -79,9 +83,7 @@ def _what_starts(endpoint: Endpoint) -> str:
 def _call(options: argparse.Namespace) -> int:
     suite = RunningSuite.of(Project.load(Path.cwd(), options.project))
     kind = Kind(suite.function(options.name)["kind"])
-    headers = dict(_header(text) for text in options.headers)
-    if options.uid:
-        headers["authorization"] = f"Bearer {suite.id_token(options.uid)}"
+    headers = _headers(options, suite)
     text = sys.stdin.read() if options.data == "-" else options.data
     if kind is Kind.HTTPS:
         body = text.encode() if text is not None else None
@@ -107,6 +109,15 @@ def _call(options: argparse.Namespace) -> int:
         return 0
     sys.stderr.write(f"HTTP {answer.status}\n")
     return 1
+
+
+def _headers(options: argparse.Namespace, suite: RunningSuite) -> dict[str, str]:
+    headers = dict(_header(text) for text in options.headers)
+    if options.uid:
+        headers["authorization"] = f"Bearer {suite.id_token(options.uid)}"
+    if options.app_check:
+        headers["x-firebase-appcheck"] = suite.app_check_token(options.app_check)
+    return headers
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from firesuite.errors import SuiteError
 from firesuite.fireemu import PLATFORMS
+from firesuite.manifest import DEFAULT_CONCURRENCY
 
 # The versions that this package is tested with.
 FIREEMU = "0.7.1"
@@ -21,6 +22,12 @@ from firebase_functions import https_fn
 @https_fn.on_request()
 def hello(request: https_fn.Request) -> https_fn.Response:
     return https_fn.Response("Hello, world.")
+"""
+
+
+_ENV = f"""\
+# gunicorn's threads: as many as a function's concurrency, or requests wait for one of 4.
+THREADS={DEFAULT_CONCURRENCY}
 """
 
 
@@ -76,6 +83,9 @@ def _functions(directory: Path) -> list[str]:
         source.mkdir(parents=True, exist_ok=True)
         (source / "main.py").write_text(_MAIN, encoding="utf-8")
         said.append(f"wrote {source.name}/main.py: one function that says hello")
+        if not (source / ".env").exists():
+            (source / ".env").write_text(_ENV, encoding="utf-8")
+            said.append(f"wrote {source.name}/.env: as many threads as the platform lets requests in")
         if not (source / "requirements.txt").exists():
             (source / "requirements.txt").write_text("firebase-functions>=0.5\n", encoding="utf-8")
             said.append(f"wrote {source.name}/requirements.txt")

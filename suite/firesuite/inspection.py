@@ -24,7 +24,8 @@ EVENTS_PATH = f"{PREFIX}/events/"
 
 # Below the 30 s after which a client of the log may think that nobody is there.
 _LOG_WAIT_SECONDS = 25.0
-_SOME_APP = "1:123456789012:web:local"
+SOME_APP = "1:123456789012:web:local"
+"""The app that a token is for where none is named."""
 
 
 class Inspection:
@@ -51,7 +52,7 @@ class Inspection:
             STATUS_PATH: self._status,
             LOGS_PATH: lambda: {"lines": self._lines(int(query.get("after", 0)), wait="wait" in query)},
             APP_CHECK_KEYS_PATH: self._app_check.keys,
-            APP_CHECK_TOKEN_PATH: lambda: {"token": self._app_check.token(query.get("app", _SOME_APP))},
+            APP_CHECK_TOKEN_PATH: lambda: {"token": self._app_check.token(query.get("app", SOME_APP))},
         }
         make = documents.get(environ["PATH_INFO"])
         if make is None:

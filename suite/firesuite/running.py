@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from firesuite.control import ControlApi
 from firesuite.errors import SuiteError
 from firesuite.history import Line
 from firesuite.hub import locator_path
-from firesuite.inspection import EVENTS_PATH, LOGS_PATH, STATUS_PATH
+from firesuite.inspection import APP_CHECK_TOKEN_PATH, EVENTS_PATH, LOGS_PATH, STATUS_PATH
 from firesuite.manifest import Kind
 from firesuite.project import Project
 from firesuite.proxy import Answer
@@ -113,6 +113,10 @@ class RunningSuite:
         if answer.status != 200:
             raise SuiteError(f"{uid!r} cannot be signed in: {answer.body.decode(errors='replace')}")
         return str(json.loads(answer.body)["idToken"])
+
+    def app_check_token(self, app_id: str) -> str:
+        answer = _request("GET", f"{self._hub}{APP_CHECK_TOKEN_PATH}?app={quote(app_id)}")
+        return str(json.loads(answer.body)["token"])
 
     def lines(self, *, follow: bool) -> Iterator[Line]:
         """What the services said, from the oldest line that is kept; with `follow` until the suite ends."""

@@ -93,6 +93,8 @@ class Suite:
         self._fireemu: FireemuProcess | None = None
         self._reloading = threading.Lock()
         self._starting = True
+        self.on_restart: Callable[[], None] = lambda: None
+        """Called when fireemu has been started anew, because of other triggers: its users have no passwords then."""
         self._delivers = False
         self._probes: dict[str, Callable[[], bool]] = {}
         # fireemu serves its control API with its Auth; where Google's Auth has the port, at one of its own.
@@ -416,6 +418,7 @@ class Suite:
             self._until_ready()
         finally:
             self._next_look_at_events = self._events_seen = time.monotonic()
-        self._log(
-            "firesuite", f"Events are delivered as the functions say now, after {self._events_seen - started:.1f} s."
-        )
+        took = self._events_seen - started
+        lost = "passwords, sign-ins (but not their ID tokens), faults and snapshots are gone"
+        self._log("firesuite", f"Events are delivered as the functions say now, after {took:.1f} s; {lost}.")
+        self.on_restart()

@@ -6,6 +6,7 @@ import subprocess
 import httpx
 import pytest
 from tests.backend import eventually
+from tools.dev import give_passwords
 
 
 def pasted(line):
@@ -102,3 +103,14 @@ def test_ctrl_c_stops_everything(start):
     for port in ports:
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+def test_the_seeds_people_get_their_passwords_again_when_fireemu_is_started_anew(dev):
+    """As it is for a trigger that was added to the functions: fireemu's exports have no passwords."""
+    account = f"{dev.url('Auth')}/identitytoolkit.googleapis.com/v1"
+    changed = {"localId": "bob", "password": "forgotten"}
+    owner = {"Authorization": "Bearer owner"}
+    httpx.post(f"{account}/projects/demo-wattle/accounts:update", json=changed, headers=owner).raise_for_status()
+    give_passwords(dev.url("Auth"), "demo-wattle")
+    with dev.sign_in("bob") as bob:
+        assert bob.get("/v1/users/me").json()["data"]["id"] == "bob"

@@ -47,7 +47,7 @@ def http(method, url, body=None, headers=None):
             return Answer(error)
 
 
-def eventually(check, seconds=15.0):
+def eventually(check, seconds=30.0):
     """Call `check` until it returns something true, and return that; its last assertion error ends the wait."""
     deadline = time.monotonic() + seconds
     while True:

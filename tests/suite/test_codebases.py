@@ -198,9 +198,12 @@ def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost
         who = {"email": "a@example.com", "password": "secret", "returnSecureToken": True}
         user = http("POST", f"{account}:signUp?key=any", who).json()
 
+        restarts = []
+        suite.on_restart = lambda: restarts.append(suite.function_url("more"))
         main.write_text(text + MORE)
         eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
         assert http("GET", suite.function_url("more")).text == "more"
+        eventually(lambda: restarts == [suite.function_url("more")])
         extra = suite.database.document("extras/a")
         extra.set({})
         eventually(lambda: extra.get().to_dict() == {"seen": True})

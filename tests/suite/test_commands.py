@@ -1,5 +1,6 @@
 """`firesuite functions list`, `call`, `run`, `logs`, `doctor` and `init`."""
 
+import base64
 import json
 import os
 import signal
@@ -67,6 +68,13 @@ def test_call_of_a_callable_signed_in(project):
     assert json.loads(said(project, "call", "add", '{"a": 1, "b": 2}')) == {"result": {"sum": 3, "uid": None}}
     answer = json.loads(said(project, "call", "add", '{"a": 1, "b": 2}', "--as", "alice"))
     assert answer == {"result": {"sum": 3, "uid": "alice"}}
+
+
+def test_call_with_an_app_check_token(project):
+    for options, app in ((["--app-check"], "1:123456789012:web:local"), (["--app-check", "1:2:ios:3"], "1:2:ios:3")):
+        token = json.loads(said(project, "call", "web", *options))["app_check"]
+        payload = token.split(".")[1]
+        assert json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"] == app
 
 
 def test_a_refusal_is_shown_and_is_the_exit_code(project):
@@ -141,6 +149,7 @@ def test_init_makes_an_empty_directory_a_project_that_starts(tmp_path):
     (directory / "scratch").mkdir(parents=True)
     text = said(directory, "init")
     assert "wrote functions/main.py" in text
+    assert (directory / "functions" / ".env").read_text().endswith("\nTHREADS=80\n")
     assert json.loads((directory / ".firebaserc").read_text()) == {"projects": {"default": "demo-my-shop"}}
     assert set(json.loads((directory / "package.json").read_text())["optionalDependencies"]) >= {"@fireemu/linux-x64"}
     (directory / "node_modules").symlink_to(Path(__file__).parents[2] / "node_modules")

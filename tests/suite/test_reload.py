@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 
 import pytest
 from tests.suite.harness import eventually, http
@@ -70,8 +69,9 @@ def test_a_request_in_work_ends_in_the_old_code(watching, main):
     answers = []
     url = watching.function_url("web") + "/slow?seconds=1.5"
     thread = threading.Thread(target=lambda: answers.append(http("GET", url)))
+    before = watching.lines.text("functions").count("slow began")
     thread.start()
-    time.sleep(0.3)  # not to wait for something: the request has to be under way when the file is saved
+    eventually(lambda: watching.lines.text("functions").count("slow began") > before)
     save(main, 'VERSION = "1"', 'VERSION = "9"')
     eventually(lambda: version(watching) == "9")
     thread.join()
@@ -83,8 +83,8 @@ def test_code_that_does_not_import_is_shown_with_file_and_line_and_mended_by_the
     save(main, 'VERSION = "1"', "VERSION = nowhere")
     answer = eventually(lambda: (found := http("GET", watching.function_url("web"))).status == 500 and found)
     assert answer.text.startswith(f"main.py, line {line}: NameError: name 'nowhere' is not defined")
-    shown = watching.lines.text("functions")
-    assert shown.count(f"The functions could not be loaded. main.py, line {line}: NameError") == 1
+    told = f"The functions could not be loaded. main.py, line {line}: NameError"
+    eventually(lambda: watching.lines.text("functions").count(told) == 1)
     save(main, "VERSION = nowhere", 'VERSION = "1"')
     eventually(lambda: version(watching) == "1")
 

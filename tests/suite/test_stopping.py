@@ -109,7 +109,7 @@ def test_ctrl_c_does_not_wait_for_a_request_to_end(project):
         connection.sendall(
             b"GET /demo-sample/australia-southeast1/web/slow?seconds=300 HTTP/1.1\r\nHost: localhost\r\n\r\n"
         )
-        time.sleep(0.3)  # not to wait for something: the request has to be under way
+        assert next(line for line in process.stdout if "slow began" in line)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     assert ports_in_use(ports) == []
@@ -192,8 +192,9 @@ def test_starts_and_stops_in_a_row_leave_nothing_behind(project, monkeypatch):
     for _ in range(STARTS):
         with Suite(Project.load(project), ports=ports, watch=True) as suite:
             assert http("GET", suite.function_url("web")).status == 200
-    assert left() == before
-    assert before[2:] == ([], [])
+    files, *rest = left()
+    assert files <= before[0]  # fewer when what earlier tests had open has been closed meanwhile
+    assert rest == [before[1], [], []]
     assert ports_in_use(ports) == []
 
 

@@ -39,6 +39,7 @@ def database():
 def web(request: https_fn.Request) -> https_fn.Response:
     started = time.monotonic()
     if request.path == "/slow":
+        print("slow began", flush=True)  # noqa: T201 - what tests wait for
         time.sleep(float(request.args["seconds"]))
     if request.path == "/crash":
         raise ValueError("asked to")
@@ -50,6 +51,7 @@ def web(request: https_fn.Request) -> https_fn.Response:
         "url": request.url,
         "query": request.args.to_dict(),
         "pid": os.getpid(),
+        "app_check": request.headers.get("X-Firebase-AppCheck"),
         "started": started,
         "ended": time.monotonic(),
         "environment": {name: os.environ.get(name) for name in request.args.getlist("env")},
