@@ -66,6 +66,11 @@ class Environment:
         )
 
 
+def shared(root: Path = ROOT) -> Environment:
+    """What all have in common, for whoever looks at a checkout before any environment has a project."""
+    return Environment("shared", "no-project-yet", dotenv.read(root / "functions" / ".env"), {})
+
+
 def aliases(root: Path = ROOT) -> dict[str, str]:
     """The project id of each environment, by its alias."""
     projects: dict[str, str] = json.loads((root / ".firebaserc").read_text(encoding="utf-8"))["projects"]

@@ -207,7 +207,7 @@ class GoogleCloud:
         self.secrets[names[0]] = {"versions": [], "policy": []}
 
     def _secrets_versions_list(self, names, _):
-        return [{"name": str(n)} for n, _ in enumerate(self.secrets[names[0]]["versions"])]
+        return [{"name": str(n), "state": "ENABLED"} for n, _ in enumerate(self.secrets[names[0]]["versions"])]
 
     def _secrets_versions_add(self, names, options):
         assert options["--data-file"] == "-"

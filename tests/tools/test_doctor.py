@@ -229,6 +229,13 @@ class TestRequirements:
         problem = only(requirements.starts(checkout_of(tree)), "api does not start")
         assert "No module named 'flask'" in problem.wrong
 
+    def test_before_any_environment_has_a_project(self, tree):
+        """As in a fork, on GitHub: the functions are started all the same."""
+        without(tree / "functions" / "requirements.txt", "flask")
+        keep_one_function(tree, "api")
+        nowhere = replace(checkout_of(tree), environments=())
+        only(requirements.starts(nowhere), "No module named 'flask'")
+
     def test_one_is_only_for_tests(self, tree):
         (block,) = (b for b in packages(tree / "requirements.txt") if b.startswith("iniconfig=="))
         file = tree / "functions" / "requirements.txt"

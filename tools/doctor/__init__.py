@@ -57,9 +57,7 @@ def preflight(alias: str | None, *, quiet: bool = False) -> int:
     failed = 0
     checkout = _checkout(alias)
     if not checkout.environments:
-        print(
-            "note     no environment has a project in .firebaserc: settings are not looked at, no function is started"
-        )
+        print("note     no environment has a project in .firebaserc: only the shared settings are looked at")
     for check in CHECKS:
         begun = time.monotonic()
         try:

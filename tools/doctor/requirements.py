@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 from firesuite.manifest import Manifest
 from tools.doctor import starting, upload
 from tools.doctor.report import Checkout, Problem
+from tools.environments import shared
 
 _PIN: Final = re.compile(
     r"^([A-Za-z0-9._-]+)==([^ ;\\]+)(?: ;[^\\]*)?((?: \\\n    --hash=sha256:[0-9a-f]{64})*)", re.MULTILINE
@@ -52,9 +53,7 @@ def pinned(checkout: Checkout) -> Iterator[Problem]:
 
 def starts(checkout: Checkout) -> Iterator[Problem]:
     """In a clean environment, from the files that are uploaded, each function by itself, as Cloud Run starts it."""
-    if not checkout.environments:
-        return
-    environment = checkout.environments[0]
+    environment = (checkout.environments or (shared(checkout.root),))[0]
     with _clean(checkout) as (python, source):
         endpoints = Manifest.parse((source / "functions.yaml").read_text(encoding="utf-8"), "functions.yaml").endpoints
         settings = starting.settings(environment, source.parent)

@@ -9,6 +9,7 @@ import yaml
 from firesuite import dotenv
 from firesuite.errors import SuiteError
 from tools.doctor.report import Checkout, Problem
+from tools.environments import shared
 from wattle import config
 
 # firebase-tools 15, lib/functions/env.js: it refuses a settings file with one of these.
@@ -102,7 +103,7 @@ def names(checkout: Checkout) -> Iterator[Problem]:
 def threads(checkout: Checkout) -> Iterator[Problem]:
     """gunicorn's threads and the platform's concurrency must agree, or requests queue behind 4 threads a CPU."""
     wanted = {str(endpoint.get("concurrency")) for endpoint in _manifest(checkout)["endpoints"].values()}
-    for environment in checkout.environments:
+    for environment in checkout.environments or (shared(checkout.root),):
         said = environment.settings.get("THREADS", "")
         if wanted != {said}:
             yield Problem(

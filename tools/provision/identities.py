@@ -101,7 +101,8 @@ def secret(cloud: Cloud) -> None:
             f"secret {SECRET}",
             *("secrets", "create", SECRET, "--replication-policy=user-managed", f"--locations={REGION}"),
         )
-    if SECRET not in there or not cloud.gcloud("secrets", "versions", "list", SECRET):
+    versions = cloud.gcloud("secrets", "versions", "list", SECRET) if SECRET in there else []
+    if not any(version["state"] == "ENABLED" for version in versions):
         cloud.change(
             f"a first version of {SECRET}",
             *("secrets", "versions", "add", SECRET, "--data-file=-"),

@@ -1,5 +1,6 @@
 """The project itself: billing, the label that says which environment it is, APIs, Firebase, the apps."""
 
+import re
 from typing import Any, Final
 
 from tools.environments import ROOT
@@ -135,9 +136,9 @@ def web_api_key(cloud: Cloud) -> None:
     cloud.changes.append(what)
     print(f"+ {what}", flush=True)
     if cloud.apply:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not line.startswith("WEB_API_KEY=")]
-        path.write_text("\n".join([*kept, f"WEB_API_KEY={key}"]) + "\n", encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        filled, found = re.subn(r"(?m)^WEB_API_KEY=.*$", f"WEB_API_KEY={key}", text)
+        path.write_text(filled if found else f"{text}WEB_API_KEY={key}\n", encoding="utf-8")
 
 
 def hosting(cloud: Cloud) -> None:
