@@ -85,6 +85,8 @@ def stage() -> None:
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.write_text(_with_links(page), encoding="utf-8")
     shutil.copy(MERMAID, PAGES / "mermaid.js")
+    # The theme breaks code in tables anywhere, in the middle of a path too.
+    (PAGES / "site.css").write_text(".md-typeset td code { word-break: keep-all; }\n", encoding="utf-8")
     (SITE / "zensical.toml").write_text(_settings(), encoding="utf-8")
 
 
@@ -159,6 +161,7 @@ site_description = "A mobile backend on Firebase, in Python, served from Sydney"
 docs_dir = "pages"
 site_dir = "html"
 use_directory_urls = false
+extra_css = ["site.css"]
 extra_javascript = ["mermaid.js"]
 nav = [
 {sections}

@@ -39,9 +39,9 @@ def _endpoints() -> str:
         "",
         "What [the API's conventions](api.md) say holds for all; their schemas are in [openapi.json](openapi.json).",
         "",
-        "**Who** may call: `anyone`; a signed-in `user`; a `recent user`, who signed in in the last five minutes;",
-        "an `admin`. **Also**: `idempotent` takes an `Idempotency-Key`, `If-Match` can be sent, `cached` may be kept",
-        "for a minute. A [limit](#limits) is named where it is not the general one.",
+        "**Who** may call: `anyone`; a signed-in `user`; a `recent user`, who signed in less than five minutes ago; an",
+        "`admin`. **Also**: `idempotent` takes an `Idempotency-Key`, `If-Match` can be sent, `cached` may be kept for",
+        "a minute. A [limit](#limits) is named where it is not the general one.",
     ]
     bound = {operation_id(route): route for route in map(bind, ROUTES)}
     described = document(list(bound.values()))

@@ -89,12 +89,12 @@ def test_javascript_can_be_parsed(block, tmp_path):
     subprocess.run(["node", "--check", script], check=True, timeout=SECONDS)
 
 
-def run(dev, *command):
+def run(dev, *command, directory=ROOT):
     """What a command prints in the project's folder, with its environment active and what firesuite sets."""
     path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
     finished = subprocess.run(
         command,
-        cwd=ROOT,
+        cwd=directory,
         env={**os.environ, "PATH": path, "FCM_EMULATOR_HOST": dev.url("FCM").removeprefix("http://")},
         capture_output=True,
         text=True,
@@ -110,7 +110,7 @@ def test_shell(dev, text):
     run(dev, "bash", "-euo", "pipefail", "-c", at(dev, text))
 
 
-@pytest.mark.parametrize("text", pages_with("python"))
+@pytest.mark.parametrize("text", [param for param in pages_with("python") if param.id != "suite/README.md"])
 def test_python(dev, text, request):
     if "def test_" in text:
         # An example of a test, for which our fixtures are there.
@@ -121,6 +121,14 @@ def test_python(dev, text, request):
                 test(**{wanted: request.getfixturevalue(wanted) for wanted in inspect.signature(test).parameters})
         return
     run(dev, sys.executable, "-c", at(dev, text))
+
+
+def test_python_in_a_project_that_firesuite_made(dev, tmp_path):
+    """As suite/README.md begins: in an empty directory."""
+    (text,) = [param.values[0] for param in pages_with("python") if param.id == "suite/README.md"]
+    run(dev, "firesuite", "init", directory=tmp_path)
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    run(dev, sys.executable, "-c", text, directory=tmp_path)
 
 
 def test_the_first_five_requests(dev):

@@ -61,6 +61,9 @@ def tree(tmp_path_factory):
             shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
         else:
             shutil.copy(source, directory / name)
+    # What mypy knows of the files that do not change: half of its time.
+    if (ROOT / ".mypy_cache").is_dir():
+        shutil.copytree(ROOT / ".mypy_cache", directory / ".mypy_cache")
     follow(directory)
     return directory
 
