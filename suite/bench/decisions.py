@@ -8,33 +8,30 @@
 The project is the sample of tests/suite unless another is given; it needs an HTTP function named `web` for 1 and 3.
 """
 
-import contextlib
 import dataclasses
-import http.client
 import json
 import os
 import platform
-import re
 import shutil
 import signal
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from measuring import Memory, answers, memory, session_members, until, warm_calls
 
 from firesuite import fireemu, functions_host
 from firesuite.functions import FunctionsHost, Runtime
 from firesuite.manifest import Manifest
-from firesuite.ports import HOST, Ports, free_ports
+from firesuite.ports import Ports, free_ports
 from firesuite.processes import Processes
 from firesuite.project import Project
 from firesuite.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "tests" / "suite" / "sample"
-CALLS = 500
 
 HTTP_TWIN = """\
 const http = require('node:http');
@@ -50,65 +47,6 @@ exports.web = Object.assign((request, response) => {
   onward.end(request.rawBody);
 }, { __endpoint: { platform: 'gcfv2', region: ['__REGION__'], httpsTrigger: {} } });
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Memory:
-    """Resident and proportional set size, MB."""
-
-    rss: float
-    pss: float
-
-    def __add__(self, other: "Memory") -> "Memory":
-        return Memory(self.rss + other.rss, self.pss + other.pss)
-
-
-def memory(pid: int) -> Memory:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    rss, pss = (int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[1]) / 1024 for name in ("Rss", "Pss"))
-    return Memory(rss, pss)
-
-
-def session_members(leaders: set[int]) -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if int((entry / "stat").read_text().rpartition(")")[2].split()[3]) in leaders:
-                    yield int(entry.name)
-
-
-def until(check: Callable[[], bool]) -> float:
-    """Seconds until `check` holds."""
-    started = time.perf_counter()
-    while not check():
-        time.sleep(0.002)
-    return time.perf_counter() - started
-
-
-def answers(port: int, path: str) -> str | None:
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        text = response.read().decode()
-    except OSError:
-        return None
-    finally:
-        connection.close()
-    return text if response.status == 200 else None
-
-
-def warm_calls(port: int, path: str) -> list[float]:
-    """Milliseconds of each of many calls, one after the other, over one connection while it is kept."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    times = []
-    for _ in range(CALLS + 50):
-        started = time.perf_counter()
-        connection.request("GET", path)
-        connection.getresponse().read()
-        times.append((time.perf_counter() - started) * 1000)
-    connection.close()
-    return times[50:]
 
 
 def row(name: str, *cells: str) -> None:
