@@ -13,8 +13,7 @@ from typing import Final
 
 from firesuite import cli
 from firesuite.errors import SuiteError
-from firesuite.google import EXECUTABLE_VARIABLE
-from firesuite.google import SERVICES as GOOGLE_SERVICES
+from firesuite.google import EXECUTABLE_VARIABLE, WITHOUT_JAVA
 from firesuite.ports import Ports
 from firesuite.project import Project
 from firesuite.suite import Suite
@@ -38,7 +37,7 @@ def run(*, free_ports: bool, google: bool) -> int:
             Project.load(ROOT),
             ports=Ports.free() if free_ports else None,
             watch=True,
-            google=GOOGLE_SERVICES if google else frozenset(),
+            google=WITHOUT_JAVA if google else frozenset(),
             log=cli.Console(),
         )
     except SuiteError as error:

@@ -18,6 +18,7 @@ from firesuite import commands as running_commands
 from firesuite import doctor, fcm, init, reaper
 from firesuite.control import ControlError
 from firesuite.errors import SuiteError
+from firesuite.google import services_named
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
 from firesuite.rules.cli import add_commands as add_rules_commands
@@ -188,13 +189,12 @@ def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
     ports = Ports.free() if options.ports == "free" else project.ports
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
     ports = ports.replace(**{name: port for name, port in chosen.items() if port is not None})
-    google = frozenset(options.google.split(",")) if options.google else frozenset()
     data, export_to = _data(options)
     return Suite(
         project,
         ports=ports,
         watch=watch,
-        google=google,
+        google=services_named(options.google or ""),
         cold=getattr(options, "cold", False),
         debug_port=getattr(options, "debug", None),
         data=data,
@@ -234,7 +234,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="export the data at the end (default: where --import has it from)",
     )
-    shared.add_argument("--google", metavar="auth,functions", help="these by Google's own emulators (firebase-tools)")
+    shared.add_argument(
+        "--google",
+        metavar="auth,functions|all",
+        help="these by Google's own emulators (firebase-tools; all needs Java 21)",
+    )
     for field in dataclasses.fields(Ports):
         shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")
 

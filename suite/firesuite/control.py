@@ -119,13 +119,13 @@ class ControlApi:
     def delete_snapshot(self, name: str) -> None:
         self._call("DELETE", self._path(f"/snapshots/{quote(name)}"))
 
-    def await_idle(self) -> bool:
-        """Wait until all events are done with, their retries too; False when they are not after 30 s.
+    def await_idle(self, seconds: float = 30) -> bool:
+        """Wait until all events and tasks are done with, their retries too; False when they are not in time.
 
         A retry waits for the virtual clock: with one outstanding, advance it first.
         """
         try:
-            self._call("POST", f"/v1/sessions/{self._session}:awaitIdle", {})
+            self._call("POST", f"/v1/sessions/{self._session}:awaitIdle", {"timeoutSeconds": seconds})
         except ControlError as error:
             if error.status == HTTPStatus.GATEWAY_TIMEOUT:
                 return False

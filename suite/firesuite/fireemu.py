@@ -167,7 +167,7 @@ class Configuration:
         }
         derived["emulators"]["ui"]["enabled"] = ui.get("enabled", True)
         if firestore := self.project.firebase_json.get("firestore"):
-            derived["firestore"] = _with_absolute_paths(firestore, self.project.directory)
+            derived["firestore"] = with_absolute_paths(firestore, self.project.directory)
         if "storage" in self.services:
             derived["storage"] = self._storage()
         if functions := self._functions():
@@ -232,14 +232,14 @@ def used_ports(project: Project) -> frozenset[str]:
     return frozenset(used)
 
 
-def _with_absolute_paths(firestore: Any, directory: Path) -> Any:
+def with_absolute_paths(firestore: Any, directory: Path) -> Any:
     """The section with the paths of rules and indexes made absolute; it may be a list, one entry for each database.
 
     Without what only a deployment reads, such as the `location` of a database that is not there yet: fireemu refuses
     keys that it does not know.
     """
     if isinstance(firestore, list):
-        return [_with_absolute_paths(entry, directory) for entry in firestore]
+        return [with_absolute_paths(entry, directory) for entry in firestore]
     derived = {key: value for key, value in firestore.items() if key not in _FOR_DEPLOYMENT}
     for key in ("rules", "indexes"):
         if key in derived:

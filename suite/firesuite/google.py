@@ -1,4 +1,5 @@
-"""Google's own Auth and Functions emulators, which need no Java, in place of this suite's: firebase-tools runs them.
+"""Google's own emulators in place of this suite's: firebase-tools runs them. Auth and Functions need no Java, Firestore
+needs Java 21 and a download.
 
 Their firebase.json is derived from the project's, and they see the functions through a directory of links, because they
 want a virtual environment in `venv` of the source, and one that leaves no worker behind.
@@ -7,19 +8,37 @@ want a virtual environment in `venv` of the source, and one that leaves no worke
 import dataclasses
 import json
 import os
+import re
 import shlex
+import subprocess
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
-from firesuite.fireemu import node_modules_above
-from firesuite.ports import HOST, Ports
+from firesuite.fireemu import node_modules_above, with_absolute_paths
+from firesuite.ports import HOST, Ports, is_free
 from firesuite.project import Codebase, Project
 
-SERVICES = frozenset({"auth", "functions"})
+SERVICES = frozenset({"auth", "functions", "firestore"})
+WITHOUT_JAVA = frozenset({"auth", "functions"})
 EXECUTABLE_VARIABLE = "FIRESUITE_FIREBASE_TOOLS"
+_JAVA_MAJOR = 21
+
+
+def services_named(text: str) -> frozenset[str]:
+    """What `--google` says: some of `SERVICES`, with commas between them, or `all`; nothing, where it is empty."""
+    return SERVICES if text == "all" else frozenset(filter(None, text.split(",")))
+
+
+def check_services(named: frozenset[str]) -> None:
+    """Raises SuiteError for what Google's emulators cannot serve, or not without the others."""
+    if unknown := named - SERVICES:
+        known = ", ".join(sorted(SERVICES))
+        raise SuiteError(f"Google's emulators can serve {known}, not {', '.join(sorted(unknown))}.")
+    if "firestore" in named and not named >= SERVICES:
+        raise SuiteError("Google's Firestore knows only Google's users and Google's functions: give --google all.")
 
 
 def find_executable(directory: Path) -> Path:
@@ -38,6 +57,32 @@ def find_executable(directory: Path) -> Path:
     )
 
 
+def require_firestore(executable: Path) -> None:
+    """Raises SuiteError unless Java and the emulator that this firebase-tools wants are there.
+
+    firebase-tools would fetch the second, 137 MB, in the middle of a start.
+    """
+    try:
+        done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)  # noqa: S607 - the user's own
+    except (OSError, subprocess.CalledProcessError):
+        raise SuiteError(f"Java is not installed: Google's Firestore emulator needs version {_JAVA_MAJOR}.") from None
+    found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
+    if found is None or int(found[1]) < _JAVA_MAJOR:
+        version = found[1] if found else "of an unknown version"
+        raise SuiteError(f"Java is {version}: Google's Firestore emulator needs version {_JAVA_MAJOR}.")
+    package = executable.resolve().parents[2]
+    try:
+        details = json.loads((package / "lib/emulator/downloadableEmulatorInfo.json").read_text(encoding="utf-8"))
+        name = details["firestore"]["downloadPathRelativeToCacheDir"]
+    except (OSError, ValueError, KeyError):
+        return  # another layout than 15.34's: firebase-tools itself will say what it lacks
+    cache = Path(os.environ.get("FIREBASE_EMULATORS_PATH") or Path.home() / ".cache" / "firebase" / "emulators")
+    if not (cache / name).is_file():
+        raise SuiteError(
+            f"{cache / name} is missing: run `{executable} setup:emulators:firestore` once, with a network."
+        )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class GoogleEmulators:
     """The emulators of `services` for a project, on its public ports; scratch files go into `directory`."""
@@ -48,13 +93,17 @@ class GoogleEmulators:
     directory: Path
 
     def command(self) -> list[str | Path]:
-        """Write their files, and give the command that starts them in `directory`."""
+        """Write their files, and give the command that starts them in `directory`. Raises SuiteError when something
+        is not installed."""
+        executable = find_executable(self.project.directory)
+        if "firestore" in self.services:
+            require_firestore(executable)
         self.directory.mkdir()
         (self.directory / "firebase.json").write_text(json.dumps(self._firebase_json(), indent=2), encoding="utf-8")
         for codebase in self._codebases:
             _link(codebase, self.directory / codebase.name)
         return [
-            find_executable(self.project.directory),
+            executable,
             "emulators:start",
             "--project",
             self.project.project_id,
@@ -82,6 +131,8 @@ class GoogleEmulators:
         """Whether they answer and list every function. That they say so proves nothing: they do even if none loaded."""
         if "auth" in self.services and _get(self.ports.auth, "/") is None:
             return False
+        if "firestore" in self.services and is_free(self.ports.firestore):
+            return False
         if not self._codebases:
             return True
         answer = _get(self.ports.functions, "/backends")
@@ -102,6 +153,7 @@ class GoogleEmulators:
             "logging": logging,
             "eventarc": eventarc,
             "tasks": tasks,
+            **({"firestore": self.ports.firestore} if "firestore" in self.services else {}),
         }
         derived: dict[str, Any] = {
             "emulators": {
@@ -110,6 +162,8 @@ class GoogleEmulators:
                 "singleProjectMode": False,
             }
         }
+        if "firestore" in self.services and "firestore" in self.project.firebase_json:
+            derived["firestore"] = with_absolute_paths(self.project.firebase_json["firestore"], self.project.directory)
         if self._codebases:
             derived["functions"] = [
                 {"source": codebase.name, "codebase": codebase.name, "runtime": codebase.runtime}

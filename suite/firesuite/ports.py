@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import os
 import random
 import socket
 import threading
@@ -102,13 +103,22 @@ def free_ports(count: int) -> list[int]:
     found: list[int] = []
     with _giving:
         known = set(_given)
-        for port in random.sample(_FREE_RANGE, k=len(_FREE_RANGE)):
+        candidates = _candidates()
+        for port in random.sample(candidates, k=len(candidates)):
             if port not in known and is_free(port):
                 found.append(port)
                 if len(found) == count:
                     _given.extend(found)
                     return found
     raise SuiteError(f"No {count} free ports between {_FREE_RANGE.start} and {_FREE_RANGE.stop}: stop some servers.")
+
+
+def _candidates() -> range:
+    """Workers of pytest-xdist start their suites at the same moment: each takes every nth port, or of eight workers two
+    would choose the same one in every third run."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return _FREE_RANGE[number % count :: count]
 
 
 def is_free(port: int) -> bool:

@@ -80,12 +80,14 @@ class Project:
     hosts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Where a service is to be reached beside the loopback interface, by its name in `Ports`."""
     node_codebases: tuple[NodeCodebase, ...] = ()
+    suffix: str = ""
 
     @classmethod
-    def load(cls, directory: Path, project: str | None = None) -> Self:
+    def load(cls, directory: Path, project: str | None = None, *, suffix: str = "") -> Self:
         """Read the project in `directory` or the nearest one above it.
 
-        `project` is a project id or an alias of .firebaserc; without it, the alias `default`.
+        `project` is a project id or an alias of .firebaserc; without it, the alias `default`. With a `suffix` to its id
+        it is a project of its own, with the settings of that one, for suites that run side by side.
         Raises SuiteError naming the file and the key that is missing or wrong.
         """
         directory = _find(directory.resolve())
@@ -97,7 +99,8 @@ class Project:
             raise SuiteError(
                 f'{directory / ".firebaserc"}: no alias "default": run `firesuite init`, or give --project.'
             )
-        project_id = aliases.get(wanted, wanted)
+        named = aliases.get(wanted, wanted)
+        project_id = named + suffix
         emulators = firebase_json.get("emulators") or {}
         if not isinstance(emulators, Mapping):
             raise SuiteError(f"{directory / 'firebase.json'}: 'emulators' must be an object.")
@@ -106,10 +109,11 @@ class Project:
             project_id=project_id,
             alias=alias,
             firebase_json=firebase_json,
-            codebases=_codebases(directory, firebase_json, project_id, alias),
+            codebases=_codebases(directory, firebase_json, project_id, (named, alias)),
             ports=Ports.from_firebase_json(emulators),
             hosts=hosts_beyond_loopback(emulators),
             node_codebases=_node_codebases(directory, firebase_json),
+            suffix=suffix,
         )
 
     @property
@@ -122,7 +126,8 @@ class Project:
 
     def reload(self) -> Self:
         """The project as its files are now, under the same project id."""
-        return type(self).load(self.directory, self.alias or self.project_id)
+        named = self.alias or self.project_id.removesuffix(self.suffix)
+        return type(self).load(self.directory, named, suffix=self.suffix)
 
 
 def _find(directory: Path) -> Path:
@@ -188,10 +193,10 @@ def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[
 
 
 def _codebases(
-    directory: Path, firebase_json: Mapping[str, Any], project_id: str, alias: str | None
+    directory: Path, firebase_json: Mapping[str, Any], project_id: str, names: tuple[str, str | None]
 ) -> tuple[Codebase, ...]:
     entries = [entry for entry in functions_entries(firebase_json) if _is_python(directory, entry)]
-    codebases = tuple(_codebase(directory, entry, project_id, alias) for entry in entries)
+    codebases = tuple(_codebase(directory, entry, project_id, names) for entry in entries)
     owners: dict[str, str] = {}
     for codebase in codebases:
         for endpoint in codebase.manifest.endpoints:
@@ -204,13 +209,14 @@ def _codebases(
     return codebases
 
 
-def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, alias: str | None) -> Codebase:
+def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names: tuple[str, str | None]) -> Codebase:
+    """`names`: the project's own id and its alias, which its .env files are named for."""
     source = directory / _source(entry)
     if not (source / "main.py").is_file():
         raise SuiteError(f"{source / 'main.py'} is missing: firebase.json names {source.name!r} as functions source.")
     runtime = str(entry.get("runtime") or f"python3{sys.version_info.minor}")
     python = _interpreter(source, runtime)
-    environment = _environment(source, project_id, alias)
+    environment = _environment(source, *names)
     path = source / "functions.yaml"
     built_ins = params.built_in(firebase_config(project_id))
     if path.is_file():

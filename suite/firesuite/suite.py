@@ -22,8 +22,7 @@ from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
 from firesuite.fireemu_process import FireemuProcess
 from firesuite.functions import Runtime, missing_packages
-from firesuite.google import SERVICES as GOOGLE_SERVICES
-from firesuite.google import GoogleEmulators
+from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
 from firesuite.inspection import Inspection
@@ -71,15 +70,14 @@ class Suite:
         """`watch` is for a person at work: functions are reloaded when their source changes, code that does not load is
         no reason not to start, and the virtual clock goes with the real one. Without it only `control` moves the clock.
 
-        `ports` are the project's own by default. `google` names those of `auth` and `functions` that Google's emulators
-        are to serve. `cold` starts a process for every request to a function. With `debug_port` the functions are
+        `ports` are the project's own by default. `google` names what Google's emulators are to serve. `cold` starts a process for every request to a function. With `debug_port` the functions are
         loaded once a debugger is attached there (of several codebases each takes the next port), and nothing times out.
         `data` is an export to begin with, of this suite or of Google's; `export_to` where to write one at the end.
         `log` gets each line of each service's output, from several threads.
         """
         self.project = project
         self.ports = ports or project.ports
-        self._google = google
+        self.google = google
         self._data, self._export_to = data, export_to
         self._addresses = Addresses(project.project_id, self.ports, fireemu.used_ports(project))
         self._mode = Mode(watch, cold, debug_port, "functions" in google)
@@ -89,7 +87,7 @@ class Suite:
         self._exit = contextlib.ExitStack()
         self._processes: Processes | None = None
         self._serving: Serving | None = None
-        self._tasks: TaskQueues | None = None
+        self.tasks: TaskQueues | None = None
         self._fireemu: FireemuProcess | None = None
         self._reloading = threading.Lock()
         self._starting = True
@@ -101,9 +99,10 @@ class Suite:
         self._private: list[int] = []
         # Where the services themselves listen: elsewhere for those that the relay has the port of.
         relayed = [name for name in self.project.hosts if name in self._addresses.used]
-        elsewhere = self.ports.others(len(relayed) + 1)
-        self._bound = self.ports.replace(**dict(zip(relayed, elsewhere[1:], strict=True)))
+        elsewhere = self.ports.others(len(relayed) + 2)
+        self._bound = self.ports.replace(**dict(zip(relayed, elsewhere[2:], strict=True)))
         self._control_port = elsewhere[0] if "auth" in google else self._bound.auth
+        self._firestore_port = elsewhere[1] if "firestore" in google else self._bound.firestore
         self._next_look_at_events = self._events_seen = float("inf")
 
     def __enter__(self) -> Self:
@@ -117,7 +116,7 @@ class Suite:
 
     @property
     def control(self) -> ControlApi:
-        advanced = self._tasks.advance if self._tasks is not None else lambda _seconds: None
+        advanced = self.tasks.advance if self.tasks is not None else lambda _seconds: None
         return ControlApi(self._control_port, advanced=advanced)
 
     @property
@@ -140,10 +139,7 @@ class Suite:
         Raises SuiteError, with nothing left running, when a port is taken, something is not installed, a process ends,
         or (unless it watches) the functions cannot be loaded.
         """
-        if unknown := self._google - GOOGLE_SERVICES:
-            raise SuiteError(
-                f"Google's emulators can serve {', '.join(sorted(GOOGLE_SERVICES))}, not {', '.join(unknown)}."
-            )
+        check_services(self.google)
         self._addresses.require_free()
         try:
             self._start()
@@ -212,12 +208,12 @@ class Suite:
         self._relay()
         self._serve(fcm.create_app(self.project.project_id), "FCM", self._bound.fcm)
         locator_of_fireemu = directory / f"hub-{self.project.project_id}.json"
-        inspection = Inspection(self._history, self.app_check, self._status, self._send_event)
+        inspection = Inspection(self._history, self.app_check, self.status, self._send_event)
         hub = Hub(self.ports, hub_port, locator_of_fireemu, inspection)
         self._serve(hub, "the hub", self._bound.hub)
-        self._tasks = TaskQueues(tasks_port)
-        self._exit.callback(self._tasks.stop)
-        self._serve(self._tasks, "Tasks", self._bound.tasks)
+        self.tasks = TaskQueues(tasks_port)
+        self._exit.callback(self.tasks.stop)
+        self._serve(self.tasks, "Tasks", self._bound.tasks)
         runtime = Runtime(self.project.project_id, self.environment, directory)
         serving = Serving(self.project, self._bound, runtime, self._mode, node_port)
         self._serving = serving
@@ -255,9 +251,9 @@ class Suite:
         delivered = {"functions"} if self._delivers or self.project.node_codebases else set()
         return fireemu.Configuration(
             project=self.project,
-            ports=self._bound.replace(auth=self._control_port),
+            ports=self._bound.replace(auth=self._control_port, firestore=self._firestore_port),
             # `strict` is as production, but refuses the tokens of Google's Auth, whose users are not fireemu's.
-            profile="emulator" if "auth" in self._google else "strict",
+            profile="emulator" if "auth" in self.google else "strict",
             twins=serving.twins if self._delivers else None,
             private_functions=functions,
             private_hub=hub,
@@ -274,8 +270,8 @@ class Suite:
 
     def _start_functions(self, processes: Processes, serving: Serving, directory: Path) -> None:
         """Start whatever serves the functions, and Google's Auth emulator where it is asked for."""
-        if self._google:
-            emulators = GoogleEmulators(self.project, self._bound, self._google, directory / "google")
+        if self.google:
+            emulators = GoogleEmulators(self.project, self._bound, self.google, directory / "google")
             processes.start(
                 "firebase",
                 emulators.command(),
@@ -287,7 +283,7 @@ class Suite:
             if not endpoint.is_deliverable:
                 how = f"`firesuite call {endpoint.name} DATA` does"
                 self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
-        if (self.project.codebases or self.project.node_codebases) and "functions" not in self._google:
+        if (self.project.codebases or self.project.node_codebases) and "functions" not in self.google:
             self._probes |= serving.start(processes, self._serve, self._log)
 
     def send_event(self, name: str, data: Any, **attributes: str) -> None:
@@ -303,7 +299,7 @@ class Suite:
             raise SuiteError(f"{name} is not started by events.")
         return self._serving.bridge.send(name, data, attributes)
 
-    def _status(self) -> Mapping[str, Any]:
+    def status(self) -> Mapping[str, Any]:
         """What `firesuite call`, `run` and `logs` ask the hub for."""
         return {
             "project": self.project.project_id,
@@ -365,7 +361,7 @@ class Suite:
         ticker = ClockTicker(ControlApi(self._control_port))
         ticker.start()
         self._exit.callback(ticker.stop)
-        if "functions" in self._google:
+        if "functions" in self.google:
             return
         for codebase in self.project.codebases:
             watch = Watch(codebase.source, functools.partial(self._reload, codebase.name))

@@ -56,6 +56,13 @@ class TaskQueues:
             self._ahead += seconds
             self._changed.notify()
 
+    def forget(self) -> None:
+        """Drop what is held, and go by the real clock again."""
+        with self._changed:
+            self._held.clear()
+            self._ahead = 0.0
+            self._changed.notify()
+
     def stop(self) -> None:
         """Give up what is held."""
         with self._changed:

@@ -1,4 +1,4 @@
-"""Rules under test are those of the project; `rules` is the plugin's."""
+"""Rules under test are those of the project; `rules` is the plugin's, which pytest finds by itself."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 
 from firesuite.rules.engine import started
-from firesuite.rules.plugin import _session_rules, rules, rules_engine
 from firesuite.rules.source import Source
 from firesuite.rules.testing import Rules
-
-__all__ = ["_session_rules", "rules", "rules_engine"]
 
 ROOT = Path(__file__).parents[2]
 

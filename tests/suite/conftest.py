@@ -3,6 +3,9 @@
 import pytest
 from tests.suite.harness import copy_of_sample, running
 
+# Its own tests are run by test_pytest_plugin.py, as a project's are.
+collect_ignore = ["sample"]
+
 
 @pytest.fixture(scope="session")
 def suite(tmp_path_factory):
