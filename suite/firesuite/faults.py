@@ -1,7 +1,7 @@
 """Faults and latency between a Python program and Firestore, or any other gRPC service: a client interceptor.
 
     faults = Faults()
-    faults.install(client)                                 # a google.cloud.firestore.Client
+    faults.install(client)                                 # a google.cloud.firestore.Client or AsyncClient
     channel = grpc.intercept_channel(channel, faults)      # or any channel
 
     faults.slow(0.008)                                     # each call takes 8 ms longer
@@ -227,26 +227,30 @@ class Faults(
         self.follow(nothing)
 
     def install(self, client: Any) -> None:
-        """Put this between a `google.cloud.firestore.Client` and its service, over a new channel of the client."""
-        from google.cloud.firestore_v1 import Client  # noqa: PLC0415 - for programs that have this client
-        from google.cloud.firestore_v1.services.firestore import client as generated  # noqa: PLC0415
-        from google.cloud.firestore_v1.services.firestore.transports.grpc import (  # noqa: PLC0415
-            FirestoreGrpcTransport,
-        )
+        """Put this between a `google.cloud.firestore.Client` or `AsyncClient` and its service, over a new channel.
 
-        if not isinstance(client, Client):
-            raise TypeError(f"Faults go into a google.cloud.firestore.Client, not into a {type(client).__name__}.")
+        Raises TypeError for anything else.
+        """
+        from firesuite.google_clients import install  # noqa: PLC0415 - for programs that have these clients
 
-        faults = self
+        install(self, client)
 
-        class Transport(FirestoreGrpcTransport):
-            def __init__(self, *, host: str, channel: grpc.Channel) -> None:
-                super().__init__(host=host, channel=grpc.intercept_channel(channel, faults))
-
-        if client._firestore_api_internal is not None:  # noqa: SLF001 - the client has no door of its own for this
-            client.close()
-            client._firestore_api_internal = None  # noqa: SLF001
-        client._firestore_api_helper(Transport, generated.FirestoreClient, generated)  # noqa: SLF001
+    def decide(self, method: str, request: Any, *, streams: bool = False) -> tuple[Failure | None, float]:
+        """Count a call; raise if it is to fail before it leaves. Else its failure after it took effect, and its delay
+        in seconds."""
+        name = sys.intern(method.rpartition("/")[2])
+        with self._lock:
+            self._calls.append(name)
+            self._numbers[name] += 1
+            number, nth_of_method = self._numbers.total(), self._numbers[name]
+            plan = self._plan
+            delay = self._delays.get(name, self._delays.get(None, 0.0))
+        failure = plan(Call(name, number, nth_of_method, None if streams else request))
+        if failure and not failure.after:
+            raise failure.error()
+        if not streams:
+            self._note(request)
+        return failure, delay
 
     def intercept_unary_unary(self, proceed: Callable[..., Any], details: Any, request: Any) -> Any:
         return self._intercept(_Answer, proceed, details, request)
@@ -260,19 +264,8 @@ class Faults(
     def _intercept(
         self, kind: type["_Delayed"], proceed: Callable[..., Any], details: Any, request: Any, *, streams: bool = False
     ) -> Any:
-        method = sys.intern(details.method.rpartition("/")[2])
         deadline = None if details.timeout is None else time.monotonic() + details.timeout
-        with self._lock:
-            self._calls.append(method)
-            self._numbers[method] += 1
-            number, nth_of_method = self._numbers.total(), self._numbers[method]
-            plan = self._plan
-            delay = self._delays.get(method, self._delays.get(None, 0.0))
-        failure = plan(Call(method, number, nth_of_method, None if streams else request))
-        if failure and not failure.after:
-            raise failure.error()
-        if not streams:
-            self._note(request)
+        failure, delay = self.decide(details.method, request, streams=streams)
         inner = proceed(details, request)
         return inner if failure is None and not delay else kind(inner, failure, delay, deadline)
 

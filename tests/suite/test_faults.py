@@ -1,5 +1,6 @@
 """The fault interceptor: Google's client and a plain channel, over the real Firestore."""
 
+import asyncio
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ import grpc
 import pytest
 from google.api_core.exceptions import Aborted, DeadlineExceeded, ServiceUnavailable
 from google.api_core.retry import Retry
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.types import firestore as messages
@@ -133,6 +135,36 @@ class TestGooglesClient:
     def test_a_client_of_another_kind_is_refused(self, faults):
         with pytest.raises(TypeError, match="not into a dict"):
             faults.install({})
+
+
+class TestAsyncio:
+    def test_google_s_asynchronous_client(self, suite, project, faults, document, monkeypatch):
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", suite.environment["FIRESTORE_EMULATOR_HOST"])
+
+        async def main():
+            client = firestore.AsyncClient(project=project, credentials=AnonymousCredentials())
+            faults.install(client)
+            mine = client.document(document.path)
+            faults.follow(nth("Commit", 1, Failure(ABORTED)))
+            with pytest.raises(Aborted):
+                await mine.update({"n": 1})
+            assert (await mine.get()).to_dict() == {"n": 0}
+            faults.follow(nth("Commit", 1, Failure(ABORTED, after=True)))
+            with pytest.raises(Aborted):
+                await mine.update({"n": 2})
+            assert (await mine.get()).to_dict() == {"n": 2}
+            assert faults.calls == ["Commit", "BatchGetDocuments"]
+            faults.slow(0.2)
+            started = time.monotonic()
+            await asyncio.gather(*(mine.get() for _ in range(20)))
+            assert 0.2 <= time.monotonic() - started < 0.2 * 20 / 2
+            faults.slow(600)
+            with pytest.raises(DeadlineExceeded):
+                await mine.update({"n": 3}, retry=None, timeout=0.3)
+            await client._firestore_api_internal.transport.close()
+
+        asyncio.run(main())
+        assert value(suite, project, document) == 3
 
 
 class TestLatency:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,16 @@ def test_the_hub_lists_googles_emulators_at_their_ports(google):
     emulators = http("GET", f"http://127.0.0.1:{google.ports.hub}/emulators").json()
     assert emulators["auth"]["port"] == google.ports.auth
     assert emulators["functions"]["port"] == google.ports.functions
+
+
+@needs_firebase_tools
+@pytest.mark.parametrize("services", ["auth", "auth,functions"])
+def test_the_tests_of_a_project_pass_as_they_do_without(tmp_path, services):
+    copy_of_sample(tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests", f"--firesuite-google={services}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 19 passed in " in done.stdout
 
 
 def test_an_emulator_that_google_does_not_have_is_refused(tmp_path):
