@@ -254,6 +254,7 @@ def main() -> None:
             key: measure(contender, directory, ports, fully=key != "auth,functions") for key, contender in named.items()
         }
     report(results, named, say)
+    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text("\n".join(lines) + "\n")
 
 
