@@ -7,6 +7,7 @@ fireemu restores a snapshot in a millisecond, but where functions get events it 
 import datetime as dt
 
 from firesuite.errors import SuiteError
+from firesuite.fireemu import used_ports
 from firesuite.rest import ask
 from firesuite.suite import Suite
 
@@ -23,7 +24,7 @@ class Baseline:
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
         self._control = suite.control
-        if not suite.await_idle(_IDLE_SECONDS):
+        if not self._control.await_settled(_IDLE_SECONDS):
             raise SuiteError("Events of what was put in first do not end: see what their functions say.")
         self._ahead = self._clock_ahead()
         documents, accounts = self._has_documents(), self._has_accounts()
@@ -36,11 +37,11 @@ class Baseline:
         """Bring that state back. Faults, messages, topics and tasks that wait are gone; what functions keep in memory
         stays. Events that have not ended are waited for; those that wait for a retry are dropped."""
         self._control.clear_fault_plan()
-        idle = self._suite.await_idle(_IDLE_SECONDS)
+        idle = self._control.await_settled(_IDLE_SECONDS)
         moved = abs(self._clock_ahead() - self._ahead) > _CLOCK_NOISE
         if not idle:
             self._control.reset()
-        if moved or not self._empty or self._suite.used & {"storage", "pubsub"}:
+        if moved or not self._empty or used_ports(self._suite.project) & {"storage", "pubsub"}:
             self._control.restore(_NAME)
         else:
             self._clear_documents()

@@ -73,6 +73,8 @@ class Bridge:
         if self._firebase_tools:
             request = request.for_firebase_tools()
         path = f"/functions/projects/{self._project_id}/triggers/{endpoint.regions[0]}-{endpoint.name}-0"
+        if self._firebase_tools and endpoint.kind is Kind.TASK_QUEUE:  # which has no trigger there
+            path = f"/{self._project_id}/{endpoint.regions[0]}/{endpoint.name}"
         while not self._stopping.is_set():
             connection = http.client.HTTPConnection(
                 HOST, self.ports.get(endpoint.name, self._port), timeout=endpoint.timeout_seconds

@@ -132,6 +132,19 @@ class ControlApi:
             raise
         return True
 
+    def await_settled(self, seconds: float) -> bool:
+        """Like `await_idle`, but where nothing is left but retries, which wait for the clock, it is False at once."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            status = self.functions()
+            busy = status.pending or status.running
+            if status.retry_waiting and not busy:
+                return False
+            if not busy and self.await_idle(1):  # which waits for tasks too
+                return True
+            time.sleep(0.002)
+        return False
+
     def functions(self) -> FunctionsStatus:
         answer = self._call("GET", self._path("/functions"))
         return FunctionsStatus(

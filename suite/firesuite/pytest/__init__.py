@@ -144,7 +144,7 @@ class Clock:
 
         moved = dt.timedelta(seconds=seconds) + dt.timedelta(**more)
         now = self._suite.control.advance_clock(moved.total_seconds())
-        self._suite.await_idle(IDLE_SECONDS)
+        self._suite.control.await_settled(IDLE_SECONDS)
         return now
 
 

@@ -90,7 +90,7 @@ class Functions:
 
         Raises SuiteError after 30 s, or at once where an event waits for a retry, which is due when the `clock` moves.
         """
-        if not self._suite.await_idle(IDLE_SECONDS):
+        if not self._suite.control.await_settled(IDLE_SECONDS):
             status = self._suite.control.functions()
             if status.retry_waiting:
                 raise SuiteError(f"{status.retry_waiting} events failed and wait for a retry: advance the clock.")
