@@ -5,7 +5,6 @@ a preflight that fails, a project that is not provisioned or is another environm
 so a deployment that was killed is finished by running it again.
 """
 
-import fcntl
 import json
 import subprocess
 import sys
@@ -13,8 +12,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +24,7 @@ from tools.doctor import preflight
 from tools.environments import PRODUCTION, ROOT, Environment, UnknownEnvironment
 from tools.provision import identities
 from tools.provision import project as provisioned
-from tools.provision.cloud import FIREBASE, Cloud, CommandFailed
+from tools.provision.cloud import FIREBASE, Cloud, CommandFailed, alone
 from wattle.config import REGION
 
 _INDEXES_POLLED_EVERY: Final = 15.0
@@ -47,7 +45,7 @@ def run(*, project: str, yes: bool) -> int:
         _pass_preflight(project)
         if environment.alias == PRODUCTION and not yes:
             _confirm(environment, version)
-        with _alone():
+        with alone():
             cloud = Cloud(environment, apply=False)
             look(cloud)
             deploy(Cloud(environment, apply=True), version)
@@ -219,19 +217,6 @@ def _confirm(environment: Environment, version: str) -> None:
         raise Refused("Nobody can be asked here: say --yes if production is meant.")
     if input(f"{version} to production. Type the project id to go on: ").strip() != environment.project_id:
         raise Refused("That is not the id of the project.")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two at once would mix their functions. On GitHub the workflow's `concurrency` does this."""
-    path = ROOT / ".wattle" / "deploy.lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused("Another deployment is running on this machine.") from None
-        yield
 
 
 def _git(root: Path, *arguments: str) -> str:

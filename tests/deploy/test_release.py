@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.deploy.conftest import make_environment
 from tools.provision import REQUIRED, STEPS, carry_out
-from tools.provision.cloud import CommandFailed
+from tools.provision.cloud import CommandFailed, alone
 from tools.release import Refused
 
 from tools import release
@@ -247,7 +247,7 @@ class TestTheCommand:
         assert (code, "say --yes" in err) == (1, True)
 
     def test_one_at_a_time(self):
-        with release._alone(), pytest.raises(Refused, match="Another deployment"), release._alone():
+        with alone(), pytest.raises(CommandFailed, match="runs already on this machine"), alone():
             pass
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from firesuite.errors import SuiteError
 from tools.environments import Environment, UnknownEnvironment
 from tools.provision import database, identities, images, pipeline, project, watching
-from tools.provision.cloud import Cloud, CommandFailed, Pending
+from tools.provision.cloud import Cloud, CommandFailed, Pending, alone
 
 Step = Callable[[Cloud], None]
 # Without these nothing can be deployed; `make deploy` looks whether they are done.
@@ -50,7 +50,8 @@ def run(*, project: str, plan: bool) -> int:
     """Make it so, or with `plan` only say what would be made. 1 when something failed."""
     try:
         cloud = Cloud(Environment.load(project), apply=not plan)
-        complete = carry_out(cloud, STEPS)
+        with alone():
+            complete = carry_out(cloud, STEPS)
     except (UnknownEnvironment, SuiteError, CommandFailed) as error:
         print(f"provision: {error}", file=sys.stderr)
         print("What was made stays; run it again when this is mended.", file=sys.stderr)

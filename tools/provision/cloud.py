@@ -4,6 +4,7 @@ Nothing is kept between two runs: what is there is asked of Google Cloud each ti
 by the next, and a run after a complete one changes nothing.
 """
 
+import fcntl
 import json
 import re
 import subprocess
@@ -11,7 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,6 +124,23 @@ class Cloud:
             shown = " ".join(command[:8])
             raise CommandFailed(f"`{shown} ...` failed:\n{(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two at once would mix what they do. On GitHub the workflow's `concurrency` sees to it.
+
+    Raises:
+        CommandFailed: another is at work on this machine.
+    """
+    path = ROOT / ".wattle" / "deploy.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandFailed("Another deployment or provisioning runs already on this machine.") from None
+        yield
 
 
 def _get(url: str, project_id: str, token: Callable[[], str]) -> Any:
