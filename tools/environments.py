@@ -19,6 +19,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 # Resource Manager, `projects`: 6 to 30 lower case letters, digits and hyphens; a letter first and no hyphen last.
 _PROJECT_ID: Final = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 PRODUCTION: Final = "production"
+_KEYS: Final = frozenset({"billingAccount", "budget", "alertEmail", "firestore", "apps", "github"})
 
 
 class UnknownEnvironment(Exception):
@@ -57,13 +58,25 @@ class Environment:
                 f"{alias} and {', '.join(shared)} are one project, {project_id}: in .firebaserc, give each its own."
             )
         functions = root / "functions"
-        document = yaml.safe_load((root / "ops" / "environments" / f"{alias}.yaml").read_text(encoding="utf-8"))
+        document = _project(root, f"ops/environments/{alias}.yaml")
         return cls(
             alias=alias,
             project_id=project_id,
             settings=dotenv.read(functions / ".env") | dotenv.read(functions / f".env.{alias}"),
             project=document,
         )
+
+
+def _project(root: Path, name: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load((root / name).read_text(encoding="utf-8"))
+    except (FileNotFoundError, yaml.YAMLError) as error:
+        raise UnknownEnvironment(f"{name} cannot be read: {error}") from None
+    missing = _KEYS - set(document if isinstance(document, dict) else ())
+    if missing:
+        raise UnknownEnvironment(f"{name} lacks {', '.join(sorted(missing))}: empty is fine, left out is not.")
+    whole: dict[str, Any] = document
+    return whole
 
 
 def shared(root: Path = ROOT) -> Environment:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -235,39 +236,71 @@ class TestRefusals:
 class TestTheCommand:
     """Real processes over stubs of gcloud and firebase on the PATH."""
 
-    def test_from_empty_to_nothing_left_to_change(self, tmp_path):
-        state = tmp_path / "state.json"
+    @pytest.fixture
+    def provision(self, tmp_path):
+        """Starts it in a process of its own, in a session of its own; `state` is what the stubs keep."""
         stubs = tmp_path / "bin"
         stubs.mkdir()
         for program in ("gcloud", "firebase"):
-            (stubs / program).write_text(
-                f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/deploy/google_cloud.py {program} "$@"\n'
-            )
+            stub = f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/deploy/google_cloud.py {program} "$@"\n'
+            (stubs / program).write_text(stub)
             (stubs / program).chmod(0o755)
-        state.write_text(json.dumps({"billing": "paid"}))
         driver = tmp_path / "provision.py"
         driver.write_text(
-            "import sys\n"
             "from pathlib import Path\n"
             "from tests.deploy.conftest import make_environment\n"
             "from tools.provision import REQUIRED, carry_out\n"
             "from tools.provision.cloud import Cloud\n"
-            f"cloud = Cloud(make_environment('dev'), apply=True, firebase=Path({str(stubs / 'firebase')!r}),"
-            " pause=lambda _: None)\n"
-            "carry_out(cloud, REQUIRED[:6])\n"
+            f"firebase = Path({str(stubs / 'firebase')!r})\n"
+            "cloud = Cloud(make_environment('dev'), apply=True, firebase=firebase, pause=lambda _: None)\n"
+            # Up to the roles: of what follows there is much, and all of one kind.
+            "carry_out(cloud, REQUIRED[:8])\n"
             "print(len(cloud.changes), 'changed')\n"
         )
+        state = tmp_path / "state.json"
+        state.write_text("{}")
         variables = os.environ | {
             "PATH": f"{stubs}:{os.environ['PATH']}",
             "GOOGLE_CLOUD_STATE": str(state),
             "PYTHONPATH": f"{ROOT}:{ROOT}/functions",
         }
-        for last in ("6 changed", "0 changed"):
-            done = subprocess.run(
-                [sys.executable, driver], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+
+        def start():
+            command = [sys.executable, driver]
+            pipe = subprocess.PIPE
+            return subprocess.Popen(
+                command, cwd=ROOT, env=variables, stdout=pipe, stderr=pipe, text=True, start_new_session=True
             )
-            assert done.returncode == 0, done.stderr
-            assert done.stdout.splitlines()[-1] == last
+
+        start.state = lambda: json.loads(state.read_text() or "{}")
+        return start
+
+    def last_line(self, process):
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out.splitlines()[-1]
+
+    def test_killed_half_way_it_is_finished_and_then_there_is_nothing_left(self, provision):
+        process = provision()
+        # Each change is printed before it is made.
+        for line in process.stdout:
+            if line.startswith("+ Firestore"):
+                break
+        process.kill()
+        process.communicate()
+        # The command that it was at goes on without it.
+        for _ in range(600):
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.05)
+        assert not provision.state()["roles"]
+        assert int(self.last_line(provision()).split()[0]) > 0
+        state = provision.state()
+        assert state["databases"]
+        assert set(state["roles"]) == set(identities.declared()["customRoles"])
+        assert self.last_line(provision()) == "0 changed"
 
 
 class Killed(BaseException):

@@ -331,6 +331,22 @@ class TestEnvironments:
         with pytest.raises(UnknownEnvironment, match=wrong):
             Environment.load("live" if alias == "prod" else alias, root)
 
+    @pytest.mark.parametrize(
+        ("text", "wrong"),
+        [
+            (None, "ops/environments/dev.yaml cannot be read"),
+            ("budget: [", "ops/environments/dev.yaml cannot be read"),
+            ("budget: {}", "ops/environments/dev.yaml lacks alertEmail, apps, billingAccount, firestore, github"),
+        ],
+    )
+    def test_a_file_that_does_not_say_what_it_should(self, projects, text, wrong):
+        root = projects(dev="wattle-dev")
+        if text is not None:
+            (root / "ops" / "environments").mkdir(parents=True)
+            (root / "ops" / "environments" / "dev.yaml").write_text(text)
+        with pytest.raises(UnknownEnvironment, match=wrong):
+            Environment.load("dev", root)
+
     @pytest.mark.parametrize("alias", sorted(environments.aliases()))
     def test_each_has_its_files(self, alias):
         assert (ROOT / "functions" / f".env.{alias}").is_file()
