@@ -46,6 +46,9 @@ BEYOND_SCHEMAS = {
 }
 """Why data that fits its schema is refused with 400."""
 
+ENOUGH = {"POST /v1/admin/users/{user_id}/disable": 10}
+"""How many calls are made of what takes long: this waits for the next second, each time."""
+
 CONFIG = SchemathesisConfig.from_dict(
     {
         "checks": {
@@ -148,6 +151,8 @@ def excluded(case, response, bound):
 def test_nothing_but_what_is_described(case, backend, subjects):
     subject = subjects(case.operation.definition.raw["operationId"])
     number = next(subject.numbers)
+    if number >= ENOUGH.get(subject.bound.route.name, number + 1):
+        return
     if number % 2:
         about_what_exists(case, subject)
     if "%0A" in case.formatted_path or "\n" in case.formatted_path:
