@@ -251,8 +251,9 @@ class TestFireemusOwnFaults:
 
     @pytest.mark.parametrize("code", CODES)
     @pytest.mark.parametrize("operation", OPERATIONS)
-    def test_one_order_whatever_fails(self, backend, user, operation, code):
-        product = backend.product(stock=20)
+    @pytest.mark.parametrize("pieces", [20, 2000], ids=["in one place", "in shards"])
+    def test_one_order_whatever_fails(self, backend, user, pieces, operation, code):
+        product = backend.product(stock=pieces)
         control = backend.suite.control
         try:
             for number in range(1, 5):
@@ -269,6 +270,7 @@ class TestFireemusOwnFaults:
                 assert answers[1].status_code == 201
         finally:
             control.clear_fault_plan()
-        assert stock(backend, product) == 16
+        shards = backend.firestore.query(Query(f"products/{product}/stock"), Deadline.after(10))
+        assert stock(backend, product) + sum(shard.data["left"] for shard in shards) == pieces - 4
         orders = backend.firestore.query(Query("orders", where=[("userId", "==", user.uid)]), Deadline.after(10))
         assert len(orders) == 4
