@@ -152,6 +152,19 @@ class TestRegistration:
         assert [error["field"] for error in response.json()["errors"]] == [field]
         assert devices(user) == {}
 
+    @pytest.mark.parametrize(
+        ("locale", "kept"),
+        [
+            ("en-AU-u-fw-mon-mu-celsius", "en-AU"),
+            ("zh-Hant-TW-x-private", "zh-Hant-TW"),
+            ("en_AU", "en-AU"),
+            ("th_TH@calendar=buddhist", "th-TH"),
+        ],
+    )
+    def test_what_phones_add_to_their_locale_is_left_out(self, user, locale, kept):
+        assert register(user, "phone", locale=locale).json()["data"]["locale"] == kept
+        assert user.patch("/v1/users/me", {"locale": locale}).json()["data"]["locale"] == kept
+
 
 class TestPruning:
     def test_devices_unseen_for_270_days_are_pruned_by_the_schedule(self, backend, user):

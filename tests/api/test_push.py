@@ -157,6 +157,10 @@ class TestToTopics:
         assert found["devices"] >= 1
         assert found["byPlatform"]["android"] >= 1
         assert found["byLocale"]["en-AU"] >= 1
+        user.patch("/v1/users/me/notification-preferences", {"muted": True})
+        muted = admin.post(f"{PATH}/preview", body()).json()["data"]
+        assert muted["devices"] == found["devices"] - 1
+        assert muted["withheld"]["MUTED"] == found["withheld"].get("MUTED", 0) + 1
         nobody = admin.post(
             f"{PATH}/preview", body(audience={"condition": "'service-status' in topics && 'staff' in topics"})
         ).json()["data"]

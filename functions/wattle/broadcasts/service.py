@@ -174,7 +174,7 @@ class BroadcastService:
         """
         condition = self._check(wanted)
         if condition is not None:
-            return self._preview_topics(condition, ctx.deadline)
+            return self._preview_topics(condition, wanted.kind, ctx.deadline)
         platforms, locales, withheld = Counter[str](), Counter[str](), Counter[str]()
         recipients = deferred = 0
         for who in self._recipients(_once_each(wanted), wanted.kind, ctx.deadline):
@@ -240,16 +240,20 @@ class BroadcastService:
             for some in side_by_side(calls[start : start + _PREVIEWED_AT_ONCE]):
                 yield from some
 
-    def _preview_topics(self, condition: Condition, deadline: Deadline) -> Preview:
+    def _preview_topics(self, condition: Condition, kind: Kind, deadline: Deadline) -> Preview:
         found = self._devices.subscribed(condition.topics, _PREVIEWED_MOST, deadline)
-        reached = [device for device in found if condition.holds(device["topics"])]
+        meant = [device for device in found if condition.holds(device["topics"])]
+        # While its owner does not want them a device keeps its topics, and FCM has no subscription.
+        unwanted = self._push.unwanted(list({device["userId"] for device in meant}), kind, deadline)
+        reached = [device for device in meant if device["userId"] not in unwanted]
+        withheld = Counter(unwanted[device["userId"]] for device in meant if device["userId"] in unwanted)
         return Preview(
             recipients=None,
             devices=len(reached),
             by_platform=dict(Counter(device["platform"] for device in reached)),
             by_locale=dict(Counter(device["locale"] for device in reached)),
             deferred=0,
-            withheld={},
+            withheld=dict(withheld),
             complete=len(found) < _PREVIEWED_MOST,
         )
 

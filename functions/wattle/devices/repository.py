@@ -34,7 +34,7 @@ class DeviceRepository:
         query = Query(
             "devices",
             where=[("topics", "array-contains", topic)],
-            fields=("platform", "locale", "topics"),
+            fields=("userId", "platform", "locale", "topics"),
             limit=limit,
             everywhere=True,
         )

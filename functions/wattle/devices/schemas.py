@@ -5,7 +5,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from wattle.schema import Body, Resource
 from wattle.users.preferences import Kind
-from wattle.users.schemas import Locale
+from wattle.users.schemas import PhoneLocale
 
 
 class RegisterDevice(Body):
@@ -29,7 +29,7 @@ class RegisterDevice(Body):
     app_version: Annotated[
         str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+){0,3}([+-][0-9A-Za-z.-]+)?$", max_length=40)
     ]
-    locale: Locale
+    locale: PhoneLocale
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:

@@ -188,7 +188,7 @@ class DeviceService:
         return [PushTarget.stored(document.id, document.data) for document in found]
 
     def subscribed(self, topics: Sequence[str], limit: int, deadline: Deadline) -> list[Data]:
-        """Platform, locale and topics of devices with any of these topics, each once, `limit` at most."""
+        """Owner, platform, locale and topics of devices with any of these topics, each once, `limit` at most."""
         found: dict[str, Data] = {}
         for topic in topics:
             found.update((d.path, d.data) for d in self._devices.subscribed(topic, limit, deadline))

@@ -125,6 +125,15 @@ class PushService:
             if not who.person.deleted and (who.person.known or who.targets)
         ]
 
+    def unwanted(self, uids: Sequence[str], kind: Kind, deadline: Deadline) -> dict[str, str]:
+        """Those of these people to whom topics of this kind do not come, with the reason. FCM knows no quiet hours."""
+        now = self._clock()
+        found = {
+            who.uid: DoNotPush("DELETED") if who.deleted else who.verdict(kind, now, {kind})
+            for who in self._users.recipients(uids, deadline)
+        }
+        return {uid: verdict.reason for uid, verdict in found.items() if isinstance(verdict, DoNotPush)}
+
     def send_to_topics(
         self, message: Message, topic: str | None, condition: str | None, deadline: Deadline, *, dry_run: bool
     ) -> Outcome:

@@ -1,8 +1,9 @@
+import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from wattle.schema import Body, Resource
 from wattle.users.preferences import NotificationPreferences
@@ -18,8 +19,18 @@ DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 # E.164: a plus and up to 15 digits.
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 HttpsUrl = Annotated[str, StringConstraints(max_length=2048, pattern=r"^https://[^\s]+$")]
-# BCP 47, as far as phones send it: language, script, region.
+# BCP 47, as far as texts differ by it: language, script, region.
 Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+# What phones call theirs may go on: Android 14 adds what was set in its regional preferences (`en-AU-u-mu-celsius`),
+# iOS may use an underscore and keywords (`en_AU@calendar=buddhist`).
+_BEYOND_REGION: Final = re.compile(r"-[a-z0-9]-.*|@.*", re.IGNORECASE)
+
+
+def _to_the_region(tag: Any) -> Any:
+    return _BEYOND_REGION.sub("", tag.replace("_", "-")) if isinstance(tag, str) else tag
+
+
+PhoneLocale = Annotated[Locale, BeforeValidator(_to_the_region)]
 TimeZone = Annotated[str, AfterValidator(_time_zone), Field(examples=["Australia/Sydney"])]
 
 
@@ -32,7 +43,7 @@ class ProfileChange(Body):
     display_name: DisplayName | None = None
     phone_number: PhoneNumber | None = None
     photo_url: HttpsUrl | None = None
-    locale: Locale | None = None
+    locale: PhoneLocale | None = None
     timezone: TimeZone | None = None
 
 
