@@ -139,8 +139,7 @@ class TestAgain:
         finished = run_to_the_end(whole, environment, cloud_of, google)
         commands = len(finished["calls"])
         assert commands > 150
-        # A prime, so that over all of them each kind of command has its turn.
-        for moment in range(0, commands, 5):
+        for moment in range(0, commands, 3):
             for after in (False, True):
                 reset(google)
                 with pytest.raises(Killed):

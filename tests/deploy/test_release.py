@@ -79,6 +79,11 @@ class TestLook:
         with pytest.raises(Refused, match="`make provision PROJECT=dev`"):
             release.look(ready)
 
+    def test_what_a_newer_version_was_granted_keeps_nobody_from_going_back(self, google, ready):
+        member = "serviceAccount:fn-api@wattle-dev-1234.iam.gserviceaccount.com"
+        google.policy.append({"role": "roles/pubsub.publisher", "members": [member]})
+        release.look(ready)
+
     def test_an_empty_one(self, google, cloud_of, environment):
         with pytest.raises(Refused, match="not ready"):
             release.look(cloud_of(environment, apply=False))

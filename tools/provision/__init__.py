@@ -32,6 +32,7 @@ REQUIRED: Final[tuple[Step, ...]] = (
 )
 STEPS: Final[tuple[Step, ...]] = (
     *REQUIRED,
+    identities.surplus_roles,
     project.apps,
     project.web_api_key,
     project.sign_in,

@@ -1,6 +1,7 @@
 """Who the functions are and what they may do (ops/accounts.yaml), their secret, and Google's own agents."""
 
 import secrets
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -17,6 +18,7 @@ _ACTS_AS: Final = "roles/iam.serviceAccountUser"
 NOT_KNOWN_YET: Final = r"does not exist|NOT_FOUND|not found"
 
 
+@cache
 def declared() -> dict[str, Any]:
     """ops/accounts.yaml."""
     document: dict[str, Any] = yaml.safe_load((ROOT / "ops" / "accounts.yaml").read_text(encoding="utf-8"))
@@ -46,21 +48,32 @@ def make_account(cloud: Cloud, there: set[str], name: str, title: str) -> None:
 
 
 def roles(cloud: Cloud) -> None:
-    """Exactly what is declared: what else one of these accounts has on the project is taken back."""
-    wanted = {
-        (role(cloud, granted_role), f"serviceAccount:{address(cloud, name)}")
-        for name, account in declared()["accounts"].items()
-        for granted_role in account["roles"]
-    }
+    """What is declared, and is not there."""
+    grant(cloud, _wanted(cloud) - _have(cloud))
+
+
+def surplus_roles(cloud: Cloud) -> None:
+    """What else one of these accounts has on the project is taken back. Nobody needs it to deploy: who goes back to an
+    older version is not kept from it by what a newer one was granted."""
     ours = {f"serviceAccount:{address(cloud, name)}" for name in declared()["accounts"]}
-    have = granted(cloud.gcloud("projects", "get-iam-policy", cloud.project_id))
-    grant(cloud, wanted - have)
-    for surplus, member in sorted(binding for binding in have - wanted if binding[1] in ours):
+    for surplus, member in sorted(binding for binding in _have(cloud) - _wanted(cloud) if binding[1] in ours):
         cloud.change(
             f"take {surplus} from {member.partition(':')[2]}",
             *("projects", "remove-iam-policy-binding", cloud.project_id),
             *(f"--member={member}", f"--role={surplus}", "--condition=None"),
         )
+
+
+def _have(cloud: Cloud) -> set[tuple[str, str]]:
+    return granted(cloud.gcloud("projects", "get-iam-policy", cloud.project_id))
+
+
+def _wanted(cloud: Cloud) -> set[tuple[str, str]]:
+    return {
+        (role(cloud, name_of_role), f"serviceAccount:{address(cloud, name)}")
+        for name, account in declared()["accounts"].items()
+        for name_of_role in account["roles"]
+    }
 
 
 def grant(cloud: Cloud, bindings: set[tuple[str, str]]) -> None:
@@ -135,7 +148,7 @@ def service_agents(cloud: Cloud) -> None:
         ("roles/eventarc.eventReceiver", build),
         ("roles/cloudbuild.builds.builder", build),
     }
-    missing = wanted - granted(cloud.gcloud("projects", "get-iam-policy", cloud.project_id))
+    missing = wanted - _have(cloud)
     for service in ("pubsub", "eventarc"):
         if any(f"gcp-sa-{service}" in member for _, member in missing):
             # It is there only once somebody asked for it.
