@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from firesuite import functions_host
 from firesuite.errors import SuiteError
@@ -100,15 +101,20 @@ class FunctionsHost:
             raise SuiteError(f"The functions could not be loaded. {health['error']}")
         return True
 
+    def worker(self) -> int | None:
+        """The process that answers now; None while none does."""
+        health = self._health()
+        return None if health is None else int(health["pid"])
+
     def answers(self) -> bool:
         """Whether it answers, be it that the functions could not be loaded."""
         return self._health() is not None
 
-    def _health(self) -> Mapping[str, str | None] | None:
+    def _health(self) -> Mapping[str, Any] | None:
         url = f"http://{HOST}:{self._port}{functions_host.HEALTH_PATH}"
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
-                health: Mapping[str, str | None] = json.load(response)
+                health: Mapping[str, Any] = json.load(response)
         except (OSError, urllib.error.URLError):
             return None
         return health

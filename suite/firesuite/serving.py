@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ Serve = Callable[..., int]
 
 # As many deliveries at a time as fireemu has events in work: each waits in its thread for the function's answer.
 _BRIDGE_THREADS = 64
+# Code that takes longer to load is not waited for.
+_RELOAD_SECONDS = 5.0
+_PROBE_SECONDS = 0.02
 # Requests that wait at the same time for functions of several codebases, or for cold starts.
 _ROUTER_THREADS = 128
 
@@ -128,6 +132,15 @@ class Serving:
         if self.bridge is not None:
             self.bridge.manifest = project.manifest
         self._route_events()
+
+    def await_reload(self, project: Project, name: str) -> None:
+        """The same, and wait for the new code to answer, be it that it cannot be loaded."""
+        host = self._hosts.get(name) if self._mode.debug_port is None else None
+        before = host.worker() if host is not None else None
+        self.reload(project, name)
+        deadline = time.monotonic() + _RELOAD_SECONDS
+        while host is not None and host.worker() in {before, None} and time.monotonic() < deadline:
+            time.sleep(_PROBE_SECONDS)
 
     def path_of(self, name: str, region: str | None = None) -> str:
         """The path of a function on the functions' port. Raises SuiteError for a name that is not exported."""

@@ -386,7 +386,7 @@ class Suite:
         self._log("firesuite", "The functions' source changed: reloading.")
         discovered = next(codebase.discovered for codebase in before.codebases if codebase.name == name)
         if discovered:  # it takes half a second to find out what is exported now: nearly always what was before
-            serving.reload(before, name)
+            serving.await_reload(before, name)
         try:
             self.project = before.reload()
         except LoadFailure:
