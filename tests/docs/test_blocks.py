@@ -3,7 +3,7 @@
 | language | what is done with it |
 |---|---|
 | sh | run with bash against a running `make dev`, the blocks of a page one after another in one shell |
-| python | run, the blocks of a page as one program |
+| python | run, the blocks of a page as one program; tests in it are called with our fixtures |
 | typescript | compiled and run: test_typescript.py |
 | swift, kotlin, dart | parsed, and every name in it is known: test_snippets.py |
 | json, yaml, toml, xml, js | parsed |
@@ -12,6 +12,7 @@
 | text | shown: output, and the form of things |
 """
 
+import ast
 import inspect
 import itertools
 import json
@@ -32,6 +33,9 @@ ELSEWHERE = {
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
 }
 """Pages whose blocks make up a project that a test of its own lays out and runs."""
+
+IMAGINED = {"suite/docs/testing.md"}
+"""Pages whose Python is of a project that is not here: it is parsed, and what it imports is there."""
 
 CHECKED_IN = {
     "typescript": "test_typescript.py",
@@ -89,12 +93,12 @@ def test_javascript_can_be_parsed(block, tmp_path):
     subprocess.run(["node", "--check", script], check=True, timeout=SECONDS)
 
 
-def run(dev, *command, directory=ROOT):
+def run(dev, *command):
     """What a command prints in the project's folder, with its environment active and what firesuite sets."""
     path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
     finished = subprocess.run(
         command,
-        cwd=directory,
+        cwd=ROOT,
         env={**os.environ, "PATH": path, "FCM_EMULATOR_HOST": dev.url("FCM").removeprefix("http://")},
         capture_output=True,
         text=True,
@@ -110,7 +114,14 @@ def test_shell(dev, text):
     run(dev, "bash", "-euo", "pipefail", "-c", at(dev, text))
 
 
-@pytest.mark.parametrize("text", [param for param in pages_with("python") if param.id != "suite/README.md"])
+@pytest.mark.parametrize("text", [param for param in pages_with("python") if param.id in IMAGINED])
+def test_python_of_an_imagined_project(text):
+    imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert imports
+    exec(ast.unparse(ast.Module(imports, [])), {})
+
+
+@pytest.mark.parametrize("text", [param for param in pages_with("python") if param.id not in IMAGINED])
 def test_python(dev, text, request):
     if "def test_" in text:
         # An example of a test, for which our fixtures are there.
@@ -121,14 +132,6 @@ def test_python(dev, text, request):
                 test(**{wanted: request.getfixturevalue(wanted) for wanted in inspect.signature(test).parameters})
         return
     run(dev, sys.executable, "-c", at(dev, text))
-
-
-def test_python_in_a_project_that_firesuite_made(dev, tmp_path):
-    """As suite/README.md begins: in an empty directory."""
-    (text,) = [param.values[0] for param in pages_with("python") if param.id == "suite/README.md"]
-    run(dev, "firesuite", "init", directory=tmp_path)
-    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
-    run(dev, sys.executable, "-c", text, directory=tmp_path)
 
 
 def test_the_first_five_requests(dev):
