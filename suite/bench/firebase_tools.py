@@ -1,7 +1,7 @@
 # ruff: noqa: INP001, S603, T201 - a script that prints tables of what it starts itself, in no package
 """firesuite beside Google's Functions emulator, over the same project in one run: start, reload, memory, calls.
 
-    tools/setup.sh --google && .venv/bin/python suite/bench/firebase_tools.py     # four minutes, on a quiet machine
+    tools/setup.sh --google && .venv/bin/python suite/bench/firebase_tools.py     # two minutes, on a quiet machine
 
 `suite/bench/results/firebase_tools.txt` is its last committed run. The project is the sample of tests/suite, with a
 manifest (functions.yaml) for both. firesuite runs as `firesuite up` does, with everything: Firestore, Auth, events,
@@ -172,7 +172,7 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def project(directory: Path, ports: Ports) -> None:
-    """A copy of the sample in which both find what they need."""
+    """A copy of the sample, with these ports."""
     shutil.copytree(SAMPLE, directory, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     (directory / "node_modules").symlink_to(find_node_modules(ROOT))
     firebase = json.loads((directory / "firebase.json").read_text())
@@ -182,7 +182,10 @@ def project(directory: Path, ports: Ports) -> None:
     }
     firebase["emulators"]["ui"]["enabled"] = False
     (directory / "firebase.json").write_text(json.dumps(firebase, indent=2))
-    # firebase-tools wants an environment in functions/venv; firesuite takes the one it runs in, as this has no python.
+
+
+def add_environment(directory: Path) -> None:
+    """What firebase-tools wants in functions/venv. firesuite takes the environment that it runs in."""
     binaries = directory / "functions" / "venv" / "bin"
     binaries.mkdir(parents=True)
     framework = Path(sys.executable).with_name("functions-framework")
@@ -247,11 +250,14 @@ def main() -> None:
     say("")
     ports = Ports.free()
     with tempfile.TemporaryDirectory(prefix="firesuite-bench-") as name:
-        directory = Path(name) / "project"
-        project(directory, ports)
+        ours, theirs = Path(name) / "firesuite", Path(name) / "firebase-tools"
+        project(ours, ports)
+        project(theirs, ports)
+        add_environment(theirs)
         named = contenders(ports)
         results = {
-            key: measure(contender, directory, ports, fully=key != "auth,functions") for key, contender in named.items()
+            key: measure(contender, ours if key == "firesuite" else theirs, ports, fully=key != "auth,functions")
+            for key, contender in named.items()
         }
     report(results, named, say)
     RESULT.parent.mkdir(exist_ok=True)

@@ -1,5 +1,8 @@
 # ruff: noqa: INP001, T201 - a script that prints a table, in no package
-"""How long a test waits for the suite to be as before: `python suite/bench/restore.py`. Milliseconds."""
+"""How long a test waits for the suite to be as before: `python suite/bench/restore.py`. Milliseconds.
+
+`suite/bench/results/restore.txt` is its last committed run.
+"""
 
 import shutil
 import statistics
@@ -20,6 +23,7 @@ from firesuite.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "tests" / "suite" / "sample"
+RESULT = Path(__file__).parent / "results" / "restore.txt"
 TIMES = 20
 
 
@@ -33,19 +37,31 @@ def timed(what: Callable[[], object], before: Callable[[], object]) -> list[floa
     return times
 
 
+LINES: list[str] = []
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+    LINES.append(text)
+
+
 def row(name: str, times: list[float]) -> None:
-    print(f"{name:<66}{statistics.median(times):>9.1f}{max(times):>9.1f}", flush=True)
+    say(f"{name:<66}{statistics.median(times):>9.1f}{max(times):>9.1f}")
 
 
 def main() -> None:
-    print(machine())
-    print(f"\n{'milliseconds, of ' + str(TIMES) + ' times':<66}{'median':>9}{'max':>9}")
+    say("What a fresh suite costs a test: suite/bench/restore.py")
+    say(machine())
+    say("")
+    say(f"{'milliseconds, of ' + str(TIMES) + ' times':<66}{'median':>9}{'max':>9}")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name) / "project"
         shutil.copytree(SAMPLE, directory, ignore=shutil.ignore_patterns("__pycache__", "tests"))
         (directory / "node_modules").symlink_to(find_node_modules(ROOT))
         with Suite(Project.load(directory), ports=Ports.free()) as suite:
             measure(suite)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("\n".join(LINES) + "\n")
 
 
 def measure(suite: Suite) -> None:
