@@ -31,6 +31,7 @@ onNotificationWritten = export.on_written(
 onBroadcastWritten = export.on_written(
     "onBroadcastWritten", "broadcasts/{broadcastId}", triggers.broadcast_written, instances=5
 )
+onDeadLetterWritten = export.on_dead_letter("onDeadLetterWritten")
 
 sendBroadcastChunk = export.on_task("sendBroadcastChunk", tasks.send_broadcast_chunk)
 

@@ -61,23 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("protocol"))
 
-    command = commands.add_parser("audit", help="look for known vulnerabilities in what is pinned")
-    command.set_defaults(run=_of("audit"))
-
-    command = commands.add_parser("sbom", help="write the software bill of materials to .wattle/sbom")
-    command.set_defaults(run=_of("sbom"))
-
-    command = commands.add_parser("verify-restore", help="is a restored database complete, and does it hang together?")
-    command.add_argument("--restored", required=True, metavar="PROJECT[/DATABASE]", help="the database to look at")
-    command.add_argument(
-        "--source", metavar="PROJECT[/DATABASE]", help="the one that the backup was made of, if it is there"
-    )
-    command.add_argument("--at", type=_moment, help="read the source as it was then: 2026-11-26T03:00:00Z")
-    command.add_argument(
-        "--state", type=Path, default=Path(".wattle/verify-restore.json"), help="where progress is kept"
-    )
-    command.set_defaults(run=_of("verify_restore"))
-
+    _add_operations(commands)
     options = vars(parser.parse_args(arguments))
     run: Callable[..., int] = options.pop("run")
     return run(**options)
@@ -98,6 +82,34 @@ def _add_deployment(commands: Any) -> None:
     command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
     command.add_argument("--yes", action="store_true", help="do not ask before production")
     command.set_defaults(run=_of("release"))
+
+
+def _add_operations(commands: Any) -> None:
+    """What is for bad days, and for keeping them away: docs/operations."""
+    command = commands.add_parser("audit", help="look for known vulnerabilities in what is pinned")
+    command.set_defaults(run=_of("audit"))
+
+    command = commands.add_parser("sbom", help="write the software bill of materials to .wattle/sbom")
+    command.set_defaults(run=_of("sbom"))
+
+    command = commands.add_parser("replay", help="have events that were given up handled once more")
+    command.add_argument("--project", help="the Firebase project; with an emulator that of the environment")
+    command.add_argument("--function", metavar="NAME", help="those of one function, such as onOrderWritten")
+    command.add_argument("--dry-run", action="store_true", help="only list them")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--wait", type=_positive, default=120, help="seconds to wait for them (default 120)")
+    command.set_defaults(run=_of("replay"))
+
+    command = commands.add_parser("verify-restore", help="is a restored database complete, and does it hang together?")
+    command.add_argument("--restored", required=True, metavar="PROJECT[/DATABASE]", help="the database to look at")
+    command.add_argument(
+        "--source", metavar="PROJECT[/DATABASE]", help="the one that the backup was made of, if it is there"
+    )
+    command.add_argument("--at", type=_moment, help="read the source as it was then: 2026-11-26T03:00:00Z")
+    command.add_argument(
+        "--state", type=Path, default=Path(".wattle/verify-restore.json"), help="where progress is kept"
+    )
+    command.set_defaults(run=_of("verify_restore"))
 
 
 def _positive(text: str) -> int:

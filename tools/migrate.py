@@ -222,7 +222,7 @@ def _line(migration: Migration, progress: Progress, total: int) -> str:
 def run(*, project: str | None, only: str | None, dry_run: bool, yes: bool, rate: int) -> int:
     """`python -m tools migrate`: show what is to be done, then do it. 1 when that was not possible or not wanted."""
     try:
-        firestore = _connect(project)
+        firestore = connect(project)
         for migration in _chosen(load(), only):
             if not _handled(firestore, migration, dry_run=dry_run, yes=yes, rate=rate):
                 return 1
@@ -243,7 +243,7 @@ def _handled(firestore: Firestore, migration: Migration, *, dry_run: bool, yes: 
     _show(migration, preview(firestore, migration))
     if dry_run:
         return True
-    if not (yes or _agreed(migration)):
+    if not (yes or agreed(f"Run {migration.name}?")):
         print("migrate: nothing was written. Give --yes where nobody can answer.", file=sys.stderr)
         return False
     apply(firestore, migration, by=f"{getpass.getuser()}@{socket.gethostname()}", rate=rate, say=_say)
@@ -254,8 +254,9 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _agreed(migration: Migration) -> bool:
-    return sys.stdin.isatty() and input(f"Run {migration.name}? [y/N] ").strip().lower() == "y"
+def agreed(question: str) -> bool:
+    """Ask a person; nobody who could answer has not agreed."""
+    return sys.stdin.isatty() and input(f"{question} [y/N] ").strip().lower() == "y"
 
 
 def _show(migration: Migration, found: Preview) -> None:
@@ -275,7 +276,12 @@ def _chosen(migrations: Iterable[Migration], only: str | None) -> Sequence[Migra
     return chosen
 
 
-def _connect(project: str | None) -> Firestore:
+def connect(project: str | None) -> Firestore:
+    """The database of a project.
+
+    Raises:
+        MigrationError: none is named.
+    """
     emulator = os.environ.get("FIRESTORE_EMULATOR_HOST")
     # Nobody is to change a real database because of what his shell happens to have in its environment.
     name = project or (os.environ.get("GCLOUD_PROJECT") if emulator else None)

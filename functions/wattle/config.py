@@ -45,16 +45,18 @@ class Maintenance:
 class Config:
     """What differs between environments.
 
-    `tax_rate` is in basis points (1,000 is 10 %); `deletion_grace` is in days. With `confirmed_registration` an address
-    is proven before its account is used, and no answer tells whether an address has one. Messages of the kinds in
-    `quiet_hours_exempt` are pushed at night, too. The `*_emulator` fields are `host:port`, or None in production.
-    `app_check_project` is the project's number, None where App Check is off. `trusted_proxies` are those of our own in
-    front of Google's front end. `rate_limit_scale` multiplies every rate limit.
+    `former_signing_secret` is still accepted and signs nothing. `tax_rate` is in basis points (1,000 is 10 %);
+    `deletion_grace` is in days. With `confirmed_registration` an address is proven before its account is used, and no
+    answer tells whether an address has one. Messages of the kinds in `quiet_hours_exempt` are pushed at night, too. The
+    `*_emulator` fields are `host:port`, or None in production. `app_check_project` is the project's number, None where
+    App Check is off. `trusted_proxies` are those of our own in front of Google's front end. `rate_limit_scale`
+    multiplies every rate limit.
     """
 
     project_id: str
     web_api_key: str
     signing_secret: str
+    former_signing_secret: str | None
     tax_rate: int
     confirmed_registration: bool
     deletion_grace: int
@@ -82,13 +84,20 @@ class _Reader:
         self._environment = environment
         self.problems: list[str] = []
 
-    def text(self, name: str, hint: str, *, at_least: int = 1) -> str:
+    def text(self, name: str, hint: str) -> str:
         value = self._environment.get(name, "")
         if not value:
             self.problems.append(f"{name} is not set: {hint}")
-        elif len(value) < at_least:
-            self.problems.append(f"{name} is shorter than {at_least} characters: {hint}")
         return value
+
+    def secrets(self, name: str, hint: str, *, at_least: int) -> tuple[str, str | None]:
+        """One secret, or the present one and in a second line the former one."""
+        present, *former = self.text(name, hint).rstrip("\n").split("\n")
+        if len(former) > 1:
+            self.problems.append(f"{name} holds {len(former) + 1} secrets: at most the present and the former one")
+        if any(len(secret) < at_least for secret in (present, *former)) and self._environment.get(name):
+            self.problems.append(f"{name} is shorter than {at_least} characters: {hint}")
+        return present, former[0] if former else None
 
     def whole(self, name: str, default: int, *, low: int, high: int) -> int:
         raw = self._environment.get(name) or str(default)
@@ -185,11 +194,14 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
     config = Config(
         project_id=reader.project_id(),
         web_api_key=reader.text("WEB_API_KEY", "the web API key of the Firebase project's settings page"),
-        signing_secret=reader.text(
-            "SIGNING_SECRET",
-            "make one with `openssl rand -hex 32` and keep it in Secret Manager",
-            at_least=_SECRET_LENGTH,
-        ),
+        signing_secret=(
+            secrets := reader.secrets(
+                "SIGNING_SECRET",
+                "make one with `openssl rand -hex 32` and keep it in Secret Manager",
+                at_least=_SECRET_LENGTH,
+            )
+        )[0],
+        former_signing_secret=secrets[1],
         tax_rate=reader.whole("TAX_RATE_BASIS_POINTS", 1000, low=0, high=10_000),
         confirmed_registration=reader.choice("REGISTRATION", "confirmed", ("confirmed", "immediate")) == "confirmed",
         # Two days at least: the records of idempotency keys, which hold answers, are gone by then.

@@ -17,8 +17,10 @@ from flask import Request, Response, current_app, has_app_context
 
 from wattle import callables
 from wattle.config import REGION
+from wattle.dead_letters.repository import COLLECTION as DEAD_LETTERS
 from wattle.failures import reported
 from wattle.http.pipeline import Pipeline
+from wattle.redelivery import Redelivery
 from wattle.services import Process, Services
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ _RUNTIME: Final[dict[str, Any]] = {
 # Each function runs as an account of its own, whose roles are in ops/accounts.yaml. The whole address: with the short
 # form, `name@`, firebase-tools 15 deploys the function but names no account to Secret Manager and Cloud Scheduler.
 _ACCOUNT: Final = "fn-{}@{{{{ params.PROJECT_ID }}}}.iam.gserviceaccount.com"
-_ENQUEUING: Final = ("onBroadcastWritten", "sweepPushes")
+_ENQUEUING: Final = ("onBroadcastWritten", "onDeadLetterWritten", "sweepPushes")
 _ANSWERING: Final[dict[str, Any]] = {**_RUNTIME, "timeout_sec": 60, "max_instances": 100, "invoker": "public"}
 
 
@@ -48,6 +50,7 @@ class Exports:
         """`target` is the one function that this process serves, None for all."""
         self._services = process.services
         self._target = target
+        self._redelivery = Redelivery()
 
     def http(self, name: str, create_app: Callable[[Callable[[], Services]], Pipeline]) -> Function:
         """A WSGI app, made at the first request."""
@@ -84,7 +87,18 @@ class Exports:
         *,
         instances: int = 20,
     ) -> Function:
-        """Runs at each write to a document of this path, and again, for up to 24 hours, when it raises."""
+        """Runs at each write to a document of this path, and again when it raises; see `redelivery`."""
+        self._redelivery.add(name, work)
+        return self._on_written(
+            name, document, lambda event: self._redelivery.handle(self._services(), name, event), instances
+        )
+
+    def on_dead_letter(self, name: str) -> Function:
+        """Hands an event that was given up to its function again, when somebody says so."""
+        run = self._reporting(name, self._redelivery.redeliver)
+        return self._on_written(name, f"{{collection}}/{{owner}}/{DEAD_LETTERS}/{{letterId}}", run, 2)
+
+    def _on_written(self, name: str, document: str, run: Function, instances: int) -> Function:
         if self._is_elsewhere(name):
             return _elsewhere
         from firebase_functions import firestore_fn  # noqa: PLC0415 (not loaded by those who serve no events)
@@ -92,7 +106,7 @@ class Exports:
         decorate = firestore_fn.on_document_written(
             **_RUNTIME, service_account=account(name), document=document, timeout_sec=60, max_instances=instances
         )
-        function = self._connected(decorate(_named(name, self._reporting(name, work))))
+        function = self._connected(decorate(_named(name, run)))
         # firebase_functions 0.6.0 has no option for it.
         function.__firebase_endpoint__.eventTrigger["retry"] = True  # type: ignore[attr-defined]
         return function

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from wattle.adapters.firestore import FirestoreContention, FirestoreUnavailable
 from wattle.errors import Contention, Internal, Unavailable, WattleError
-from wattle.kit.logging import log_fields
+from wattle.kit.logging import log_fields, redacted
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def told(error: Exception) -> WattleError:
 
 
 class WorkFailed(Exception):
-    """Work that nobody waits for failed, and the log has been told why. Its message is the code."""
+    """Work that nobody waits for failed, and the log has been told why. Its message names nobody."""
 
 
 @contextmanager
@@ -50,6 +50,6 @@ def reported(**fields: str) -> Iterator[None]:
         if code.status < 500:
             # Nobody asked, so nobody is told what he did wrong.
             logger.exception("unexpected")
-        raise WorkFailed(code.name) from None
+        raise WorkFailed(f"{code.name}: {type(error).__qualname__}: {redacted(str(error))}") from None
     finally:
         log_fields.reset(present)

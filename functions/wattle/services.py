@@ -27,6 +27,7 @@ from wattle.broadcasts.delivery import BroadcastDelivery, Tasks
 from wattle.broadcasts.service import BroadcastService
 from wattle.catalog.service import CatalogService
 from wattle.config import REGION, Config
+from wattle.dead_letters.service import DeadLetterService
 from wattle.devices.service import DeviceService
 from wattle.devices.subscriptions import SubscriptionService
 from wattle.health.service import HealthService
@@ -72,7 +73,7 @@ class Services:
         self.clock: Final = clock
         self.verifier: Final = verifier
         self.app_check: Final = app_check
-        self.cursors: Final = CursorSigner(config.signing_secret)
+        self.cursors: Final = CursorSigner(config.signing_secret, config.former_signing_secret)
         self.rate_limits: Final = RateLimitService(
             firestore, clock, secret=config.signing_secret, scale=config.rate_limit_scale
         )
@@ -129,6 +130,7 @@ class Services:
             clock=clock,
         )
         self.broadcast_delivery: Final = BroadcastDelivery(firestore, self.push, tasks, clock)
+        self.dead_letters: Final = DeadLetterService(firestore, clock)
         self.health: Final = HealthService(firestore, config.version)
 
 

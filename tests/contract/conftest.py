@@ -8,6 +8,7 @@ from tests.contract.recording import Recording
 from tests.in_process import Instance
 
 from wattle.catalog.stock import SHARDED_FROM
+from wattle.dead_letters.service import Letter
 from wattle.inbox.message import Message, Text
 from wattle.kit.retry import Deadline
 from wattle.users.preferences import Kind
@@ -43,6 +44,8 @@ def written(backend, admin):
         "scheduledAt": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
     }
     assert shop.post("/v1/admin/push", news).status_code == 202
+    letter = Letter("onOrderWritten", "event-1", "orders/x", {}, datetime.now(UTC), None, {"userId": person.uid})
+    one.services.dead_letters.keep(letter, "INTERNAL", Deadline.after(10))
     assert person.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
     found = {}
     for write in recording.writes:

@@ -61,7 +61,11 @@ class TestAnEmptyProject:
             for account, policy in google.policies.items()
             if ("roles/iam.serviceAccountUser", f"serviceAccount:{account}") in bindings(policy)
         }
-        assert {account.partition("@")[0] for account in own} == {"fn-on-broadcast-written", "fn-sweep-pushes"}
+        assert {account.partition("@")[0] for account in own} == {
+            "fn-on-broadcast-written",
+            "fn-on-dead-letter-written",
+            "fn-sweep-pushes",
+        }
 
     def test_the_database_is_in_sydney(self, done, google):
         (database,) = google.databases

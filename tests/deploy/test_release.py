@@ -197,7 +197,8 @@ class TestDeploy:
         deployed()
         invokers = {name: one["policy"] for name, one in google.services.items() if one["policy"]}
         assert set(invokers) == {
-            "onbroadcastwritten", "ondevicewritten", "onnotificationwritten", "onorderwritten", "onuserwritten",
+            "onbroadcastwritten", "ondeadletterwritten", "ondevicewritten", "onnotificationwritten", "onorderwritten",
+            "onuserwritten",
         }  # fmt: skip
         account = "serviceAccount:fn-on-order-written@wattle-dev-1234.iam.gserviceaccount.com"
         assert invokers["onorderwritten"] == [{"role": "roles/run.invoker", "members": [account]}]

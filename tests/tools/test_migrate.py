@@ -296,7 +296,7 @@ class TestCommand:
         monkeypatch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
         monkeypatch.setenv("GCLOUD_PROJECT", "real")
         with pytest.raises(MigrationError, match="--project"):
-            migrate._connect(None)
+            migrate.connect(None)
 
 
 class TestMigrations:

@@ -72,6 +72,16 @@ def test_a_secret_is_never_in_the_message():
     assert "hush" not in problem
 
 
+def test_a_secret_that_is_being_given_up_stands_behind_the_present_one():
+    settings = config.read({**GOOD, "SIGNING_SECRET": f"{'n' * 32}\n{'f' * 32}\n"})
+    assert (settings.signing_secret, settings.former_signing_secret) == ("n" * 32, "f" * 32)
+    assert config.read(GOOD).former_signing_secret is None
+    assert problems({**GOOD, "SIGNING_SECRET": f"{'n' * 32}\nshort"})[0].startswith("SIGNING_SECRET is shorter")
+    assert problems({**GOOD, "SIGNING_SECRET": "\n".join(["s" * 32] * 3)})[0].startswith(
+        "SIGNING_SECRET holds 3 secrets"
+    )
+
+
 @pytest.mark.parametrize("rate", ["-1", "10001", "1.5", "1e3", "\u0661"])
 def test_a_tax_rate_is_in_basis_points(rate):
     (problem,) = problems({**GOOD, "TAX_RATE_BASIS_POINTS": rate})

@@ -13,6 +13,7 @@ import yaml
 import wattle.broadcasts.delivery
 import wattle.push.sender
 import wattle.rate_limits.service
+import wattle.redelivery
 from wattle.adapters.fcm import FcmCode, Refused
 from wattle.errors import Code
 from wattle.http import access_log
@@ -28,6 +29,7 @@ WRITERS = {
     access_log.logger.name: access_log,
     wattle.broadcasts.delivery.logger.name: wattle.broadcasts.delivery,
     wattle.push.sender.logger.name: wattle.push.sender,
+    wattle.redelivery.logger.name: wattle.redelivery,
     wattle.rate_limits.service.logger.name: wattle.rate_limits.service,
 }
 """The modules that write the lines, by their logger."""

@@ -39,15 +39,16 @@ class InvalidCursor(WattleError):
 
 
 class CursorSigner:
-    """Makes and reads cursors."""
+    """Makes cursors with `secret`, and reads those that were made with it or with the `former` one."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hashlib.sha256(b"cursor:" + secret.encode()).digest()
+    def __init__(self, secret: str, former: str | None = None) -> None:
+        secrets = (secret,) if former is None else (secret, former)
+        self._keys = [hashlib.sha256(b"cursor:" + each.encode()).digest() for each in secrets]
 
     def sign(self, position: Sequence[Any], uid: str, route: str, binding: Mapping[str, Any]) -> str:
         """The cursor after the row at `position`: its values of the list's order, times and plain JSON values."""
         payload = json.dumps([_pack(value) for value in position], separators=(",", ":")).encode()
-        signature = self._signature(payload, uid, route, binding)
+        signature = self._signature(self._keys[0], payload, uid, route, binding)
         return base64.urlsafe_b64encode(signature + payload).rstrip(b"=").decode()
 
     def read(self, cursor: str, uid: str, route: str, binding: Mapping[str, Any]) -> list[Any]:
@@ -61,15 +62,18 @@ class CursorSigner:
         except (binascii.Error, ValueError) as error:
             raise InvalidCursor from error
         signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(payload, uid, route, binding)):
+        if not any(
+            hmac.compare_digest(signature, self._signature(key, payload, uid, route, binding)) for key in self._keys
+        ):
             raise InvalidCursor
         return [_unpack(value) for value in json.loads(payload)]
 
-    def _signature(self, payload: bytes, uid: str, route: str, binding: Mapping[str, Any]) -> bytes:
+    @staticmethod
+    def _signature(key: bytes, payload: bytes, uid: str, route: str, binding: Mapping[str, Any]) -> bytes:
         bound = json.dumps([uid, route, dict(sorted(binding.items()))], separators=(",", ":")).encode()
         # The length in front keeps the two parts from being shifted against each other.
         message = len(bound).to_bytes(4, "big") + bound + payload
-        return hmac.digest(self._key, message, "sha256")[:_SIGNATURE_BYTES]
+        return hmac.digest(key, message, "sha256")[:_SIGNATURE_BYTES]
 
 
 def _pack(value: Any) -> Any:

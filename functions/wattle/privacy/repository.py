@@ -5,7 +5,7 @@ from typing import Any, Final
 from wattle.adapters.firestore import Delete, Document, Firestore, Increment, Query, Reference, Transaction, Update
 from wattle.kit.retry import Deadline
 
-BELOW_USER: Final = ("deliveries", "notifications", "consents", "devices")
+BELOW_USER: Final = ("deliveries", "notifications", "consents", "devices", "deadLetters")
 """Collections anywhere below `users/{uid}`, the deeper ones first. They go with their owner."""
 COUNTERS: Final = "counters"
 """Another one, which only counts documents of the others."""

@@ -63,6 +63,12 @@ def test_another_secret_makes_others():
         SIGNER.read(cursor, "alice", "orders", {})
 
 
+def test_the_former_secret_is_read_and_signs_nothing():
+    both = CursorSigner("t" * 32, "f" * 32)
+    assert both.read(CursorSigner("f" * 32).sign([1], "alice", "orders", {}), "alice", "orders", {}) == [1]
+    assert both.sign([1], "alice", "orders", {}) == CursorSigner("t" * 32).sign([1], "alice", "orders", {})
+
+
 @given(st.data())
 def test_no_bit_of_it_may_change(data):
     raw = bytearray(base64.urlsafe_b64decode(SIGNER.sign(["x", 12], "alice", "orders", {}) + "=="))

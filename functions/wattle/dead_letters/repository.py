@@ -1,0 +1,31 @@
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wattle.adapters.firestore import Create, Delete, Document, Firestore, PreconditionFailed, Update
+from wattle.kit.retry import Deadline
+
+COLLECTION: Final = "deadLetters"
+
+
+class DeadLetterRepository:
+    """`users/{uid}/deadLetters/{id}`, so that they go with their person; nobody's are below the written document."""
+
+    def __init__(self, firestore: Firestore) -> None:
+        self._firestore = firestore
+
+    def get(self, path: str, deadline: Deadline) -> Document | None:
+        return self._firestore.get(path, deadline)
+
+    def create(self, path: str, data: Mapping[str, Any], deadline: Deadline) -> None:
+        """Raises AlreadyExists where it was made before."""
+        self._firestore.commit([Create(path, data)], deadline)
+
+    def update(self, path: str, data: Mapping[str, Any], deadline: Deadline) -> None:
+        """One that was erased meanwhile is left out."""
+        try:
+            self._firestore.commit([Update(path, data)], deadline)
+        except PreconditionFailed:
+            return
+
+    def delete(self, path: str, deadline: Deadline) -> None:
+        self._firestore.commit([Delete(path)], deadline)
