@@ -27,6 +27,10 @@ _OPTIONS: Final = (
     # A phone's request must not wait for a connection that a NAT has dropped: find out within 20 s.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    # After a connection that could not be made, gRPC waits 1 s, then longer, up to two minutes, and fails every call
+    # meanwhile: longer than a read is tried again for. Seen in the soak, as a 503.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     # Firestore's own limit for a request is 10 MiB; an answer may be larger.
     ("grpc.max_receive_message_length", -1),
 )

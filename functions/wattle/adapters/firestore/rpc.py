@@ -15,8 +15,9 @@ from wattle.kit.retry import Deadline, full_jitter
 
 # A call that takes longer is better tried again: p99 of a healthy database in the same region is below 100 ms.
 _CALL_TIMEOUT: Final = 5.0
-_READ_ATTEMPTS: Final = 4
-_BACKOFF_BASE: Final = 0.05
+# With the pauses in between 0.75 s on average: a broken connection is made again meanwhile.
+_READ_ATTEMPTS: Final = 5
+_BACKOFF_BASE: Final = 0.1
 _BACKOFF_CAP: Final = 1.0
 
 _SERVICE: Final = "/google.firestore.v1.Firestore/"

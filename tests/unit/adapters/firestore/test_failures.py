@@ -67,11 +67,11 @@ class TestReads:
             assert read()
             assert faults.calls == [method] * 4
 
-    def test_four_times_at_most(self, firestore, faults, counter, soon):
+    def test_five_times_at_most(self, firestore, faults, counter, soon):
         faults.follow(each("GetDocument", Failure(UNAVAILABLE), times=9))
         with pytest.raises(FirestoreUnavailable) as caught:
             firestore.get(counter, soon)
-        assert len(faults.calls) == 4
+        assert len(faults.calls) == 5
         assert caught.value.maybe_applied is False
 
     def test_fireemus_own_fault_is_one_of_those(self, firestore, fault_plan, counter, soon):
