@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format docs manifest openapi reference catalogues protocol bench profile-imports audit sbom lock clean doctor preflight provision deploy
+.PHONY: help setup dev test test-google lint format docs manifest openapi reference catalogues protocol bench costs profile-imports audit sbom lock clean doctor preflight provision deploy
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,7 @@ lint: setup ## format, lint, types and import contracts, without changing anythi
 	@$(BIN)/python -m tools manifest --check
 	@$(BIN)/python -m tools openapi --check
 	@$(BIN)/python -m tools reference --check
+	@$(BIN)/python -m bench.costs --check
 	@$(BIN)/firesuite rules lint
 	@$(BIN)/python -m tools catalogues --check
 	@$(BIN)/python -m tools protocol --check
@@ -75,6 +76,11 @@ protocol: setup ## take Firestore's messages anew from google-cloud-firestore, a
 bench: setup ## measure Wattle beside an Express and a Flask implementation: an hour, on a quiet machine
 	@PYTHON="$(PYTHON)" tools/setup.sh --bench
 	@$(BIN)/python -m bench $(SECTIONS)
+
+costs: setup ## measure what each call costs, and write docs/costs.md and the simulation of docs/scale.md
+	@PYTHON="$(PYTHON)" tools/setup.sh --bench
+	@$(BIN)/python -m bench.costs
+	@$(BIN)/python -m bench.simulate_scale --keep
 
 profile-imports: setup ## where the start of the API goes
 	@$(BIN)/python bench/imports.py

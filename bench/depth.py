@@ -63,7 +63,7 @@ class _Page:
             base_url=f"http://127.0.0.1:{server.port}", headers={"Authorization": f"Bearer {caller.token}"}, timeout=60
         )
         self._meter = meter
-        self._path = _path(server.kind, self._http, number)
+        self._path = path_of_page(server.kind, self._http, number)
 
     def measure(self) -> tuple[int, float]:
         """Billed reads of one request, and its milliseconds."""
@@ -79,7 +79,8 @@ class _Page:
         return answer.json()
 
 
-def _path(kind: Kind, http: httpx.Client, number: int) -> str:
+def path_of_page(kind: Kind, http: httpx.Client, number: int) -> str:
+    """The path of a page of a list, whichever way this server pages."""
     if not kind.cursor:
         return f"/v1/orders?limit={LIMIT}&page={number}"
     left, cursor = (number - 1) * LIMIT, ""

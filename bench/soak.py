@@ -6,11 +6,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
+from time import sleep
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
 
-from bench.load import Request, run
+from bench.load import Request, Result, run
 from bench.scenarios import SCENARIOS, Caller
 from bench.servers import WATTLE
 from bench.stage import Report, Stage
@@ -22,11 +23,16 @@ ORDERS: Final = 40
 FAULTS: Final = "0.01"
 _LONGEST_CONNECTION: Final = 10.0
 FLAT: Final = 0.05
+_BUSY: Final = 503
+_RETRY_AFTER: Final = 2.0
+_RETRIES: Final = 30
 MIX: Final = ("get order", "get order", "list 20", "list 20, 3 fields", "home screen", "create order")
 _EXPLANATION: Final = f"""
 {RATE} requests a second at random moments: {", ".join(MIX)}. Of the calls to Firestore {float(FAULTS):.0%} fail
 with DEADLINE_EXCEEDED before they leave, and each connection breaks, in the middle of whatever it carries,
-after at most {_LONGEST_CONNECTION:.0f} s. Any answer but 200 or 201 ends the run. Memory is PSS, MB.
+after at most {_LONGEST_CONNECTION:.0f} s. Who is told 503 with Retry-After waits and asks again
+with the same Idempotency-Key, as apps are told to, until he is answered; any other answer but 200 or 201
+ends the run. Memory is PSS, MB.
 """
 
 
@@ -82,36 +88,52 @@ def measure(report: Report, *, minutes: float, slices: int) -> float:
     """The growth of memory from the second third to the last, as a share. Requests go out in so many slices.
 
     Raises:
-        RuntimeError: an answer that is neither 200 nor 201.
+        RuntimeError: an answer that is neither 200, 201 nor 503, or 503 again and again.
     """
     count = max(1, int(RATE * minutes * 60 / slices))
     with Stage() as stage, BreakingRelay(stage.firestore_host) as relay:
         callers = stage.callers(USERS, stage.reset(users=USERS, orders=ORDERS))
         report.paragraph(_EXPLANATION)
         report.line(f"{minutes:g} minutes.\n")
-        report.line(f"{'minute':>8}{'requests':>10}{'broken':>8}{'p50':>8}{'p99':>9}{'memory':>9}")
+        report.line(f"{'minute':>8}{'requests':>10}{'broken':>8}{'waited':>8}{'p50':>8}{'p99':>9}{'memory':>9}")
         with stage.server(WATTLE, FIRESTORE_EMULATOR_HOST=relay.host, BENCH_FAULTS=FAULTS) as server:
             # A worker thread is started when all others are busy: all 80 before the first measurement.
             run(server.port, _mix(callers, 400), clients=80, count=400)
-            memory, sent, seconds = [], 0, 0.0
+            memory, sent, waited, seconds = [], 0, 0, 0.0
             for _ in range(slices):
-                result = run(server.port, _mix(callers, count), clients=80, count=count, rate=RATE)
+                requests = _mix(callers, count)
+                result = run(server.port, requests, clients=80, count=count, rate=RATE, also=(_BUSY,))
                 sent, seconds = sent + result.count, seconds + result.seconds
+                waited += _ask_again(server.port, requests, result)
                 memory.append(server.resident()[1])
                 report.line(
-                    f"{seconds / 60:>8.1f}{sent:>10,}{relay.broken:>8}"
+                    f"{seconds / 60:>8.1f}{sent:>10,}{relay.broken:>8}{waited:>8}"
                     f"{result.p50:>8.1f}{result.p99:>9.1f}{memory[-1]:>9.1f}"
                 )
                 # The orders made meanwhile would have the local Firestore scan more and more.
                 stage.reset(users=USERS, orders=ORDERS)
     report.line()
-    report.line("Every answer was 200 or 201.")
+    report.line("Every answer was 200 or 201, after a wait at most.")
+    report.goal("no error that a client sees", [f"{waited} of {sent:,} were told to wait"] if waited else [])
     third = max(1, slices // 3)
     # The first third fills caches and the allocator's pools.
     growth = mean(memory[-third:]) / mean(memory[-2 * third : -third] or memory) - 1
     report.line(f"Memory in the last third is {growth:+.1%} of that in the second.")
     report.goal(f"flat within {FLAT:.0%}", [f"{growth:+.1%}"] if growth > FLAT else [])
     return growth
+
+
+def _ask_again(port: int, requests: Sequence[Request], result: Result) -> int:
+    """Until everybody is answered. How many answers said 503."""
+    waited = 0
+    for _ in range(_RETRIES):
+        requests = [requests[number % len(requests)] for number in result.numbers.get(_BUSY, ())]
+        if not requests:
+            return waited
+        waited += len(requests)
+        sleep(_RETRY_AFTER)
+        result = run(port, requests, clients=1, count=len(requests), also=(_BUSY,))
+    raise RuntimeError(f"{len(requests)} requests are answered with 503 again and again")
 
 
 def _mix(callers: Sequence[Caller], count: int) -> list[Request]:

@@ -3,8 +3,12 @@
 `tests.costs` measures; docs/costs.md has all of its figures. A new route needs a row in BOUNDS.
 """
 
+from dataclasses import asdict
+
 import pytest
 
+from bench import costs as page
+from bench import simulate_scale as scale
 from wattle.api import ROUTES
 
 BOUNDS = {
@@ -99,3 +103,17 @@ def test_a_route_costs_no_more_than_it_may(costs, route):
 def test_every_row_is_of_a_route(costs):
     assert set(BOUNDS) == {route.name for route in ROUTES}, "remove the rows of routes that are gone"
     assert set(CASES) == {(cost.route, cost.case) for cost in costs if cost.case}
+
+
+def test_the_page_has_what_was_measured(costs):
+    """What is billed, not how it was waited for: that is a measurement of time."""
+
+    def billed(cost):
+        return cost["route"], cost["case"], cost["reads"], cost["writes"], cost["deletes"], cost["identity"]
+
+    figures, _ = page.kept()
+    assert [billed(asdict(cost)) for cost in costs] == [billed(row) for row in figures["ours"]], "make costs"
+
+
+def test_the_simulation_is_of_these_figures():
+    assert "\n".join(scale.printed()) + "\n" == scale.RESULT.read_text(encoding="utf-8"), "make costs"
