@@ -23,7 +23,9 @@ SETTINGS = dotenv.read(ROOT / "functions" / ".env") | {"WEB_API_KEY": "public"}
 
 def checkout_of(root, alias="staging", **changed):
     environment = Environment(alias, f"wattle-{alias}-1234", SETTINGS | changed, {})
-    return Checkout(root, Path(sys.executable), (environment,), os.environ)
+    # Other tests may have started a suite.
+    variables = {name: value for name, value in os.environ.items() if "EMULATOR" not in name}
+    return Checkout(root, Path(sys.executable), (environment,), variables)
 
 
 @pytest.fixture
