@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping
 
 from firesuite.errors import SuiteError
-from firesuite.ports import HOST, Ports, is_free
+from firesuite.ports import HOST, Ports, is_free, listened_on
 from firesuite.project import firebase_config
+from firesuite.relay import Relay
 
 LABELS = {
     "auth": "Auth",
@@ -77,6 +78,18 @@ class Addresses:
             "Hub": f"http://{HOST}:{ports.hub}",
             "UI": f"http://{HOST}:{ports.ui}/ui",
         }
+
+    def relay(self, hosts: Mapping[str, str], bound: Ports) -> Relay:
+        """From the hosts that firebase.json gives to services to where those are bound. Raises SuiteError."""
+        relay = Relay()
+        try:
+            for name, host in hosts.items():
+                for address in listened_on(host) if name in self.used else ():
+                    relay.add(address, getattr(self.ports, name), LABELS[name], getattr(bound, name))
+        except SuiteError:
+            relay.stop()
+            raise
+        return relay
 
     def require_free(self) -> None:
         """Raises SuiteError for a port that somebody listens on."""

@@ -218,6 +218,21 @@ def refusal(lines: Sequence[str]) -> str | None:
     return None
 
 
+_RULES_NOT_TAKEN = re.compile(
+    r"warning: (?P<service>\w+) rules reload failed; keeping the last-known-good rules: (?P<line>\d+):\d+: (?P<what>.+)"
+)
+
+
+def told(text: str, project: Project) -> str:
+    """A line of its output; one about rules that were saved with an error names their file, which fireemu's lacks."""
+    match = _RULES_NOT_TAKEN.fullmatch(text)
+    section = project.firebase_json.get(match["service"].lower()) if match else None
+    if match is None or not isinstance(section, Mapping) or "rules" not in section:
+        return text
+    file = project.directory / str(section["rules"])
+    return f"{file}, line {match['line']}: {match['what']}. The rules from before it was saved stay in force."
+
+
 def used_ports(project: Project) -> frozenset[str]:
     """Which of `Ports` a suite over this project listens on."""
     used = {"auth", "functions", "firestore", "hub", "ui", "logging", "eventarc", "tasks", "fcm"}

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from firesuite import fcm, fireemu, hosting
-from firesuite.addresses import LABELS, Addresses
+from firesuite.addresses import Addresses
 from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
 from firesuite.control import ControlApi, ControlError
@@ -26,11 +26,10 @@ from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
 from firesuite.inspection import Inspection
-from firesuite.ports import HOST, Ports, is_free, listened_on
+from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
 from firesuite.proxy import Answer
-from firesuite.relay import Relay
 from firesuite.reload import Watch
 from firesuite.server import Server
 from firesuite.serving import Mode, Serving, settings_of
@@ -194,6 +193,8 @@ class Suite:
         # What keeps fireemu from starting is the text of the SuiteError.
         if service == "fireemu" and (_NOISE in line or (self._starting and line.startswith("error: "))):
             return
+        if service == "fireemu":
+            line = fireemu.told(line, self.project)
         self._history(service, line)
         self._show(service, line)
 
@@ -206,7 +207,9 @@ class Suite:
         hub_port, node_port, tasks_port = self._private = self.ports.others(3)
 
         # Servers first, so that they are stopped last: the children talk to them.
-        self._relay()
+        relay = self._addresses.relay(self.project.hosts, self._bound)
+        self._exit.callback(relay.stop)
+        relay.start()
         self._serve(fcm.create_app(self.project.project_id), "FCM", self._bound.fcm)
         locator_of_fireemu = directory / f"hub-{self.project.project_id}.json"
         inspection = Inspection(self._history, self.app_check, self.status, self._send_event)
@@ -236,15 +239,6 @@ class Suite:
         self._exit.callback(locator.remove)
         if self._mode.watching:
             self._start_watching()
-
-    def _relay(self) -> None:
-        relay = Relay()
-        self._exit.callback(relay.stop)
-        for name, host in self.project.hosts.items():
-            if name in self._addresses.used:
-                for address in listened_on(host):
-                    relay.add(address, getattr(self.ports, name), LABELS[name], getattr(self._bound, name))
-        relay.start()
 
     def _configuration(self, serving: Serving) -> fireemu.Configuration:
         """What fireemu is to serve as the project is now."""

@@ -127,3 +127,15 @@ def test_the_clock_goes_with_the_real_one_while_a_retry_waits(watching):
     eventually(lambda: (watching.control.advance_clock(0) - before).total_seconds() >= 1)
     watching.control.advance_clock(600)
     eventually(lambda: watching.control.functions().retry_waiting == 0 or watching.control.advance_clock(600) is None)
+
+
+def test_rules_that_are_saved_with_an_error_are_told_with_file_and_line_and_the_ones_before_stay(watching):
+    rules = watching.project.directory / "firestore.rules"
+    text = rules.read_text()
+    documents = f"{watching.services()['Firestore']}/v1/projects/demo-sample/databases/(default)/documents"
+    rules.write_text("rules_version = '2';\nservice nonsense {\n")
+    eventually(lambda: f"{rules}, line 2: " in watching.lines.text("fireemu"))
+    assert "The rules from before it was saved stay in force." in watching.lines.text("fireemu")
+    assert http("GET", f"{documents}/secrets/a").status == 403
+    rules.write_text(text)
+    eventually(lambda: "reloaded Firestore rules" in watching.lines.text("fireemu"))
