@@ -51,33 +51,45 @@ class Relay:
             listener.close()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_until_complete(self._serve_all())
+        servers = loop.run_until_complete(self._serve_all())
         loop.run_forever()
+        for server in servers:
+            server.close()
         loop.run_until_complete(_cancel_all())
 
-    async def _serve_all(self) -> None:
-        for listener, target in self._servers:
+    async def _serve_all(self) -> list[asyncio.Server]:
+        return [
             await asyncio.start_server(functools.partial(_serve, target), sock=listener)
+            for listener, target in self._servers
+        ]
 
 
 async def _cancel_all() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    # Again, for a connection that was being accepted.
+    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # a transport that was closed gives its socket back in the next round
+
+
+# asyncio itself holds its tasks weakly: one whose two sides are being closed could be collected before its end.
+_connections: set[asyncio.Task[None] | None] = set()
 
 
 async def _serve(target: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    task = asyncio.current_task()
+    _connections.add(task)
+    sides = [writer]
     try:
-        to_reader, to_writer = await asyncio.open_connection(HOST, target)
-    except OSError:
-        writer.close()
-        return
-    try:
-        await asyncio.gather(_pump(reader, to_writer), _pump(to_reader, writer))
+        with contextlib.suppress(OSError):  # nobody listens there, or one of the two has gone
+            to_reader, to_writer = await asyncio.open_connection(HOST, target)
+            sides.append(to_writer)
+            await asyncio.gather(_pump(reader, to_writer), _pump(to_reader, writer))
     finally:
-        for side in (writer, to_writer):
+        for side in sides:
             side.close()
+        _connections.discard(task)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -133,7 +133,7 @@ def test_rules_that_are_saved_with_an_error_are_told_with_file_and_line_and_the_
     rules = watching.project.directory / "firestore.rules"
     text = rules.read_text()
     documents = f"{watching.services()['Firestore']}/v1/projects/demo-sample/databases/(default)/documents"
-    rules.write_text("rules_version = '2';\nservice nonsense {\n")
+    rules.write_text("rules_version = '2';\nnonsense\n")
     eventually(lambda: f"{rules}, line 2: " in watching.lines.text("fireemu"))
     assert "The rules from before it was saved stay in force." in watching.lines.text("fireemu")
     assert http("GET", f"{documents}/secrets/a").status == 403
