@@ -3,11 +3,12 @@
 `tests.costs` measures; docs/costs.md has all of its figures. A new route needs a row in BOUNDS.
 """
 
+import re
 from dataclasses import asdict
 
 import pytest
 
-from bench import costs as page
+from bench import costs as costs_page
 from bench import simulate_scale as scale
 from wattle.api import ROUTES
 
@@ -25,7 +26,7 @@ BOUNDS = {
     "GET /v1/users/me": (1, 2),  # at the very first call the profile is made
     "PATCH /v1/users/me": (2, 2),
     "DELETE /v1/users/me": (3, 4),
-    "GET /v1/users/me/export": (9, 9),  # one for each kind of data, at least
+    "GET /v1/users/me/export": (10, 10),  # one for each kind of data, at least
     "GET /v1/users/{user_id}": (1, 1),
     "GET /v1/users/me/notification-preferences": (1, 1),
     "PATCH /v1/users/me/notification-preferences": (2, 2),
@@ -111,9 +112,17 @@ def test_the_page_has_what_was_measured(costs):
     def billed(cost):
         return cost["route"], cost["case"], cost["reads"], cost["writes"], cost["deletes"], cost["identity"]
 
-    figures, _ = page.kept()
+    figures, _ = costs_page.kept()
     assert [billed(asdict(cost)) for cost in costs] == [billed(row) for row in figures["ours"]], "make costs"
 
 
 def test_the_simulation_is_of_these_figures():
     assert "\n".join(scale.printed()) + "\n" == scale.RESULT.read_text(encoding="utf-8"), "make costs"
+
+
+def test_the_page_of_scale_quotes_the_simulation():
+    lines = scale.RESULT.read_text(encoding="utf-8").splitlines()
+    page = (costs_page.ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^```\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(quoted) == 2
+    assert [line for block in quoted for line in block.splitlines() if line not in lines] == []
