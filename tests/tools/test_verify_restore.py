@@ -305,3 +305,15 @@ def test_two_databases_of_one_project(source, shop, tmp_path):
 def test_the_shop_is_as_the_backend_left_it(backend, shop):
     """So that what the checks call right is what the code writes."""
     assert len(backend.firestore.query(Query(f"{a(shop, 'orders')}/events"), Deadline.after(10))) >= 1
+
+
+def test_the_source_is_read_as_it_was(source, restored, tmp_path):
+    """What changed since the backup is no loss."""
+    path = source.document("products/p3")
+    before, at = path.get().to_dict(), datetime.now(UTC)
+    path.update({"name": "Coffee"})
+    try:
+        assert findings(source, restored, tmp_path)[0] == {"products/p3: differs in name"}
+        assert findings(source, restored, tmp_path, at=at)[0] == set()
+    finally:
+        path.set(before)
