@@ -6,6 +6,7 @@ round. Made-up ids lead nowhere, so every other call is about something that exi
 
 import itertools
 import os
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import httpx
@@ -58,7 +59,7 @@ CONFIG = SchemathesisConfig.from_dict(
     }
 )
 DESCRIPTION = description()
-SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION.document, config=CONFIG)
+SCHEMA = schemathesis.openapi.from_dict(deepcopy(DESCRIPTION.document), config=CONFIG)  # it adds to what it is given
 BOUND = {DESCRIPTION.operation(bound)["operationId"]: bound for bound in DESCRIPTION.router.bound}
 
 _ID = TypeAdapter(PathId)
