@@ -47,6 +47,14 @@ ENTRY_POINTS = {
     "onDeviceWritten": [triggers.device_written],
     "onNotificationWritten": [triggers.notification_written],
     "onBroadcastWritten": [triggers.broadcast_written],
+    # Does what the other triggers failed to do.
+    "onDeadLetterWritten": [
+        triggers.order_written,
+        triggers.user_written,
+        triggers.device_written,
+        triggers.notification_written,
+        triggers.broadcast_written,
+    ],
     "sendBroadcastChunk": [tasks.send_broadcast_chunk],
     "sweepPushes": [tasks.sweep],
     "pruneDaily": [tasks.prune],
@@ -155,6 +163,12 @@ def test_every_call_of_fcm_tasks_and_accounts_is_seen(services):
     """Together they call all that needs a role: a call that the reading missed would be missing here."""
     everything = set().union(*(calls(services, entry_points) for entry_points in ENTRY_POINTS.values()))
     assert {call for call in NEEDS if call not in everything} == set()
+
+
+def test_who_enqueues_may_enqueue():
+    """On the queue and the function that it calls: firebase grants that, by the manifest."""
+    invokers = {one.partition("@")[0] for one in ENDPOINTS["sendBroadcastChunk"]["taskQueueTrigger"]["invoker"]}
+    assert invokers == {name for name, account in ACCOUNTS.items() if account.get("actsAsItself")}
 
 
 def test_only_what_takes_events_receives_them():
