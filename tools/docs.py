@@ -118,15 +118,24 @@ def _staged(page: Path, link: re.Match[str]) -> str:
     if not (ROOT / path).exists() or path.parts[0] == "..":
         raise BrokenLink(f"{page} links {target}, which does not exist")
     if (ROOT / path).is_dir():
-        path /= "README.md"
-        if not (ROOT / path).is_file():
-            raise BrokenLink(f"{page} links the folder {target}, which has no README.md")
+        path = path / "README.md" if (ROOT / path / "README.md").is_file() else _folder_page(path)
     elif path.suffix not in _AS_IT_IS:
         path, anchor = _source_page(path), ""
     elif path.suffix != ".md":
         (PAGES / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, PAGES / path)
     return f"{before}{os.path.relpath(path, page.parent)}{anchor or ''}{after}"
+
+
+def _folder_page(path: Path) -> Path:
+    """Stage a page that lists a folder, as GitHub does; its path."""
+    names = sorted(
+        entry.name + "/" * entry.is_dir() for entry in (ROOT / path).iterdir() if entry.name not in _NOT_OURS
+    )
+    (PAGES / path).mkdir(parents=True, exist_ok=True)
+    shown = path / "README.md"
+    (PAGES / shown).write_text("\n".join([f"# {path}", "", *(f"- `{name}`" for name in names), ""]), encoding="utf-8")
+    return shown
 
 
 def _source_page(path: Path) -> Path:

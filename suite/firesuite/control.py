@@ -188,10 +188,19 @@ class ControlApi:
         if self._session != DEFAULT_SESSION:
             return
         deadline = time.monotonic() + _RUNNER_SECONDS
-        while (status := self.functions()).functions and not status.runner_alive:
+        while not self._runner_is_back():
             if time.monotonic() > deadline:
                 raise ControlError(503, f"The event side is not back after {_RUNNER_SECONDS} s.")
             time.sleep(0.01)
+
+    def _runner_is_back(self) -> bool:
+        try:
+            status = self.functions()
+        except ControlError as error:
+            if error.status == HTTPStatus.NOT_FOUND:  # no function gets events, so that none has a twin
+                return True
+            raise
+        return status.runner_alive or not status.functions
 
     def _path(self, rest: str) -> str:
         return f"/v1/sessions/{self._session}{rest}"

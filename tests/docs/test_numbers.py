@@ -17,6 +17,6 @@ def test_there_are_some():
 def test_a_number_is_in_the_file_that_is_named(row):
     (name,) = re.findall(r"\]\((bench/results/[^)]+)\)", row[-1])
     printed = set((ROOT / name).read_text(encoding="utf-8").replace("x", " ").split())
-    quoted = re.findall(r"\d[\d,.]*\d|\d", " ".join(row[1:-1]))
+    quoted = re.findall(r"\d[\d,.]*\d|\d", " ".join(row[1:-1]).replace("Express 5", ""))
     assert quoted
     assert set(quoted) <= printed
