@@ -22,8 +22,9 @@ from pathlib import Path
 
 from measuring import Memory, answers, memory, session_members, until, warm_calls
 
-from firesuite import fireemu, functions_host
+from firesuite import fireemu
 from firesuite.functions import FunctionsHost, Runtime
+from firesuite.functions_settings import HEALTH_PATH
 from firesuite.manifest import Manifest
 from firesuite.ports import Ports, free_ports
 from firesuite.processes import Processes
@@ -111,7 +112,7 @@ def one_or_many(directory: Path, project: Project) -> None:
             hosts.append(host)
         until(lambda running=hosts: all(host.answers() for host in running))
         ready = time.perf_counter() - started
-        workers = {int(json.loads(answers(port, functions_host.HEALTH_PATH))["pid"]) for port in ports}
+        workers = {int(json.loads(answers(port, HEALTH_PATH))["pid"]) for port in ports}
         everyone = list(session_members({os.getsid(worker) for worker in workers}))
         total = sum((memory(pid) for pid in everyone), Memory(0, 0))
         row(f"  {name}", str(len(everyone)), f"{ready:.2f}", f"{total.rss:.0f}", f"{total.pss:.0f}")

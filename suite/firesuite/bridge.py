@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from firesuite import blocking
 from firesuite.errors import SuiteError
 from firesuite.events import TriggerRequest, made, task_request, to_request
-from firesuite.functions_host import LOAD_ERROR_HEADER
+from firesuite.functions_settings import LOAD_ERROR_HEADER
 from firesuite.manifest import Endpoint, Kind, Manifest
 from firesuite.ports import HOST
 from firesuite.proxy import Answer, request_headers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from firesuite.errors import SuiteError
 from firesuite.functions import FunctionsHost, Runtime
-from firesuite.functions_host import LOAD_ERROR_HEADER
+from firesuite.functions_settings import LOAD_ERROR_HEADER
 from firesuite.ports import free_ports
 from firesuite.processes import Log, Processes, Stopping
 from firesuite.project import Project

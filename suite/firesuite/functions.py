@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firesuite import functions_host
 from firesuite.errors import SuiteError
+from firesuite.functions_settings import HEALTH_PATH, Function, Settings
 from firesuite.inspection import APP_CHECK_KEYS_PATH
 from firesuite.manifest import Endpoint, Kind
 from firesuite.ports import HOST
 from firesuite.processes import Child, Processes
 from firesuite.project import Codebase
+
+_HOST = Path(__file__).with_name("functions_host.py")
 
 # What Google's Functions emulator and the runtime set beside the addresses of the services; the variables that name the
 # function (FUNCTION_TARGET, K_SERVICE) are the functions host's to set.
@@ -77,7 +79,7 @@ class FunctionsHost:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         self._child = processes.start(
             self._service,
-            [self._python, functions_host.__file__, self._settings],
+            [self._python, _HOST, self._settings],
             directory=self._source,
             environment=environment,
         )
@@ -111,7 +113,7 @@ class FunctionsHost:
         return self._health() is not None
 
     def _health(self) -> Mapping[str, Any] | None:
-        url = f"http://{HOST}:{self._port}{functions_host.HEALTH_PATH}"
+        url = f"http://{HOST}:{self._port}{HEALTH_PATH}"
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
                 health: Mapping[str, Any] = json.load(response)
@@ -121,7 +123,7 @@ class FunctionsHost:
 
     def _write_settings(self, codebase: Codebase) -> None:
         endpoints = codebase.manifest.endpoints if self._only is None else (self._only,)
-        functions_host.Settings(
+        Settings(
             project=self._project_id,
             source=str(codebase.source),
             port=self._port,
@@ -136,8 +138,8 @@ class FunctionsHost:
         ).write(self._settings)
 
 
-def _function(endpoint: Endpoint, codebase: Codebase) -> functions_host.Function:
-    return functions_host.Function(
+def _function(endpoint: Endpoint, codebase: Codebase) -> Function:
+    return Function(
         name=endpoint.name,
         entry_point=endpoint.entry_point,
         regions=list(endpoint.regions),

@@ -1,7 +1,7 @@
 """Serves all functions of one codebase from one gunicorn worker, as `/{project}/{region}/{name}`.
 
 It runs in the functions' own interpreter, which has what functions/requirements.txt says and nothing of firesuite: it
-imports only the standard library, functions-framework, gunicorn and its neighbours `invocation` and `costs`, and is
+imports only the standard library, functions-framework, gunicorn and three neighbours that import no more, and is
 started as a script with one argument, a JSON file (`Settings`).
 
 The arbiter never imports the user's code; the worker does, so that SIGHUP to the arbiter loads it afresh while the
@@ -18,7 +18,6 @@ if __name__ == "__main__":
     _package.__path__ = [sys.path.pop(0)]
     sys.modules["firesuite"] = _package
 
-import dataclasses
 import importlib
 import json
 import os
@@ -28,7 +27,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 # The `type: ignore`s below: neither functions-framework nor gunicorn annotates what is called here.
 try:
@@ -42,13 +41,10 @@ except ModuleNotFoundError as missing:
     sys.exit(str(missing))  # the suite says what installs it
 
 from firesuite import costs, invocation
+from firesuite.functions_settings import HEALTH_PATH, LOAD_ERROR_HEADER, Function, Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-HEALTH_PATH = "/__/health"
-LOAD_ERROR_HEADER = "X-Firesuite-Load-Error"
-"""Marks the answers given in place of functions that could not be loaded: an event so refused is to be held."""
 
 _DEBUG_PORT_SECONDS = 0.2
 
@@ -58,63 +54,6 @@ _ENDPOINT = "__firebase_endpoint__"
 _TRIGGER = re.compile(r"/functions/projects/(?P<project>[^/]+)/triggers/(?P<key>[^/]+?)(?:-\d+)?")
 # A path may hold any character, an encoded line break too.
 _DIRECT = re.compile(r"/(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?", re.DOTALL)
-
-
-@dataclasses.dataclass(frozen=True)
-class Function:
-    """One exported function: `signature` is functions-framework's signature type, `http` or `cloudevent`."""
-
-    name: str
-    entry_point: str
-    regions: list[str]
-    signature: str
-    concurrency: int
-    """How many requests at a time the platform lets into one instance."""
-    threads: int
-    """How many of those it works on."""
-    timeout_seconds: int
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """The variables by which a deployed function's process knows which one it is."""
-        return {
-            "FUNCTION_TARGET": self.entry_point,
-            "FUNCTION_SIGNATURE_TYPE": self.signature,
-            # Of the Cloud Run service under the function, whose names are lower case and have no underscore.
-            "K_SERVICE": self.name.lower().replace("_", "-"),
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What the host is told. Read again by each worker, so that a reload sees changed files."""
-
-    project: str
-    source: str
-    port: int
-    functions: list[Function]
-    environment: dict[str, str]
-    graceful_seconds: int
-    debug_port: int | None
-    app_check_keys: str
-    """The URL of the key set for App Check's tokens."""
-    alone: bool
-    """Whether the process serves one function of the codebase, as a deployed one does."""
-    manifest: str | None
-    """The functions.yaml that `functions` are all of; None where they were found in main.py itself, a moment ago."""
-    tells_errors: bool
-    """Whether to say of code that does not load what is wrong, or to leave that to who asks for the health."""
-
-    @classmethod
-    def read(cls, path: str) -> Self:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls(**{**values, "functions": [Function(**function) for function in values["functions"]]})
-
-    def write(self, path: Path) -> None:
-        """Replace the file in one step: a worker may read it at any moment."""
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
-        fresh.replace(path)
 
 
 class LoadError(Exception):
