@@ -181,7 +181,7 @@ list prices for Sydney, in one file with their sources and date: [bench/prices.j
 
 ## A request, here and elsewhere
 
-The same requests to Wattle and to the [references](../bench/reference), which answer the same, counted by a proxy
+The same requests to Wattle and to the references in `bench/reference`, which answer the same, counted by a proxy
 between each server and Firestore. The list has 20 orders a page; the references page by offset, so page {DEEP} also
 reads the pages before it. Calls that go side by side, such as a home screen's, count one each; an order is made without
 an `Idempotency-Key`. Bytes are those of the answer to a client that takes gzip.
