@@ -24,8 +24,7 @@ from google.cloud.firestore import Client, DocumentReference, GeoPoint
 GROUPS: Final = (
     "users", "consents", "devices", "notifications", "deliveries", "counters", "deadLetters", "deferrals",
     "installations", "orders", "events", "products", "stock", "auditLog", "purges", "broadcasts", "chunks",
-    "migrations",
-    "revocations", "idempotencyKeys", "rateLimits",
+    "migrations", "revocations", "idempotencyKeys", "rateLimits",
 )  # fmt: skip
 """Every collection there is, anywhere. docs/privacy.md says what is in each."""
 
