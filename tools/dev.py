@@ -38,7 +38,7 @@ def run(*, free_ports: bool, google: bool) -> int:
             ports=Ports.free() if free_ports else None,
             watch=True,
             google=WITHOUT_JAVA if google else frozenset(),
-            log=cli.Console(),
+            log=cli.Console(sys.stdout),
         )
     except SuiteError as error:
         print(f"make dev: {error}", file=sys.stderr)

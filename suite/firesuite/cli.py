@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from firesuite import commands as running_commands
 from firesuite import doctor, fcm, init, reaper
@@ -40,16 +40,17 @@ _COLOURS = {"functions": "36", "fireemu": "33", "firebase": "33", "firesuite": "
 class Console:
     """Prints each service's lines with the service's name in front, in colour on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
         self._lock = threading.Lock()
-        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._colour = stream.isatty() and "NO_COLOR" not in os.environ
 
     def __call__(self, service: str, line: str) -> None:
         prefix = f"{service:>9} |"
         if self._colour:
             prefix = f"\033[{_COLOURS.get(service, '32')}m{prefix}\033[0m"
         with self._lock, contextlib.suppress(BrokenPipeError):
-            print(prefix, line, flush=True)
+            print(prefix, line, file=self._stream, flush=True)
 
 
 class Interrupted(BaseException):
@@ -126,7 +127,7 @@ def _up(options: argparse.Namespace) -> int:
     def again(suite: Suite) -> None:
         print(f"\n{table(suite)}\n", flush=True)
 
-    return run(_suite(options, watch=True), ready, again)
+    return run(_suite(options, watch=True, log_to=sys.stdout), ready, again)
 
 
 def _exec(options: argparse.Namespace) -> int:
@@ -134,7 +135,8 @@ def _exec(options: argparse.Namespace) -> int:
     if not command:
         raise SuiteError("Give the command to run after --: firesuite exec -- pytest.")
     try:
-        with interruptible(), _suite(options, watch=False) as suite:
+        # The command's standard output is its own, for pipes.
+        with interruptible(), _suite(options, watch=False, log_to=sys.stderr) as suite:
             code = _run_command(command, suite)
     except Interrupted as interrupted:
         code = 128 + interrupted.number
@@ -184,7 +186,7 @@ def _fcm(options: argparse.Namespace) -> int:
     return 0
 
 
-def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
+def _suite(options: argparse.Namespace, *, watch: bool, log_to: TextIO) -> Suite:
     project = Project.load(Path.cwd(), options.project)
     ports = Ports.free() if options.ports == "free" else project.ports
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
@@ -199,7 +201,7 @@ def _suite(options: argparse.Namespace, *, watch: bool) -> Suite:
         debug_port=getattr(options, "debug", None),
         data=data,
         export_to=export_to,
-        log=Console(),
+        log=Console(log_to),
     )
 
 
