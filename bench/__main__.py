@@ -31,7 +31,7 @@ QUICK: Final[Mapping[str, Mapping[str, float]]] = {
 FULL: Final[Mapping[str, Mapping[str, float]]] = {
     "work": {"rounds": 5, "seconds": 1.5},
     "latency": {"seconds": 5},
-    "concurrency": {"seconds": 5},
+    "concurrency": {"seconds": 2},
     "cold": {"starts": 15},
     "depth": {"orders": 20_000},
     "soak": {"minutes": 30, "slices": 60},
