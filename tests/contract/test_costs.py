@@ -123,6 +123,6 @@ def test_the_simulation_is_of_these_figures():
 def test_the_page_of_scale_quotes_the_simulation():
     lines = scale.RESULT.read_text(encoding="utf-8").splitlines()
     page = (costs_page.ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    quoted = re.findall(r"^```\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    quoted = re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     assert len(quoted) == 2
     assert [line for block in quoted for line in block.splitlines() if line not in lines] == []
