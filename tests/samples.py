@@ -141,9 +141,9 @@ SAMPLES: dict[str, Callable[[World, User], Call]] = {
     "GET /v1/users/me/topics": lambda w, o: Call("/v1/users/me/topics"),
     "PUT /v1/users/me/topics/{topic}": lambda w, o: _after(w.device(o), Call("/v1/users/me/topics/service-status")),
     "DELETE /v1/users/me/topics/{topic}": lambda w, o: Call("/v1/users/me/topics/news"),
-    "GET /v1/products": lambda w, o: Call("/v1/products?limit=3"),
+    "GET /v1/products": lambda w, o: _after(w.backend.product(), Call("/v1/products?limit=1")),
     "GET /v1/products/{product_id}": lambda w, o: Call(f"/v1/products/{w.backend.product()}"),
-    "GET /v1/admin/products": lambda w, o: Call("/v1/admin/products?limit=3"),
+    "GET /v1/admin/products": lambda w, o: _after(w.backend.product(), Call("/v1/admin/products?limit=1")),
     "POST /v1/admin/products": lambda w, o: Call("/v1/admin/products", PRODUCT),
     "PATCH /v1/admin/products/{product_id}": lambda w, o: Call(
         f"/v1/admin/products/{w.backend.product()}", {"unitPrice": 475}
@@ -155,7 +155,7 @@ SAMPLES: dict[str, Callable[[World, User], Call]] = {
     "DELETE /v1/orders/{order_id}": lambda w, o: Call(f"/v1/orders/{_delivered(w, o)['id']}"),
     "POST /v1/orders/{order_id}/cancel": lambda w, o: Call(f"/v1/orders/{w.order(o)['id']}/cancel", {}),
     "GET /v1/orders/{order_id}/events": lambda w, o: Call(f"/v1/orders/{w.order(o)['id']}/events"),
-    "GET /v1/admin/users": lambda w, o: Call("/v1/admin/users?limit=3"),
+    "GET /v1/admin/users": lambda w, o: _after(w.profile(o), Call("/v1/admin/users?limit=1")),
     "GET /v1/admin/users/{user_id}": lambda w, o: Call(f"/v1/admin/users/{w.profile(o)}"),
     "PUT /v1/admin/users/{user_id}/role": lambda w, o: Call(
         f"/v1/admin/users/{w.profile(w.backend.user())}/role", {"role": "admin"}
@@ -170,8 +170,8 @@ SAMPLES: dict[str, Callable[[World, User], Call]] = {
     "GET /v1/admin/users/{user_id}/notifications/{notification_id}": lambda w, o: Call(
         f"/v1/admin/users/{o.uid}/notifications/{w.message(o)}"
     ),
-    "GET /v1/admin/audit-log": lambda w, o: Call("/v1/admin/audit-log?limit=3"),
-    "GET /v1/admin/orders": lambda w, o: Call("/v1/admin/orders?limit=3"),
+    "GET /v1/admin/audit-log": lambda w, o: _after(_disabled(w, o), Call("/v1/admin/audit-log?limit=1")),
+    "GET /v1/admin/orders": lambda w, o: _after(w.order(o), Call("/v1/admin/orders?limit=1")),
     "GET /v1/admin/orders/{order_id}": lambda w, o: Call(f"/v1/admin/orders/{w.order(o)['id']}"),
     "POST /v1/admin/orders/{order_id}/status": lambda w, o: Call(
         f"/v1/admin/orders/{w.order(o)['id']}/status", {"status": "confirmed"}
