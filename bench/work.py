@@ -21,10 +21,11 @@ ORDERS: Final = 40
 _EXPLANATION: Final = """
 Requests answered per second of CPU of the server process and its children (from /proc), and milliseconds until
 the answer. Every server talks to the same local Firestore, verifies the same signed tokens with the same
-certificate, has the same 80 threads (Node: one), and the clients are a process of their own: neither the
-database's nor the clients' CPU is counted. But all of them share the machine's cores, which p50 and p99
-contain. Blocks of one server after another, the order turned in each round; the ratio is the median of the
-rounds' ratios, so that a machine that slows down slows all alike.
+certificate, has the same 80 threads (Node: one) and one CPU, to which it is bound as an instance with `cpu: 1`
+is (Node's own helper threads too), and the clients are a process of their own: neither the database's nor the
+clients' CPU is counted. But all of them share the machine's cores, which p50 and p99 contain. Blocks of one
+server after another, the order turned in each round; the ratio is the median of the rounds' ratios, so that a
+machine that slows down slows all alike.
 """
 
 
