@@ -123,7 +123,9 @@ def test_handled_twice_it_is_told_once(backend, function, poisoned):
         assert function.deliver(path, before, after, event_id=event, time=utc_now() - LATE).status_code == 200
     assert len(letters(backend, poisoned)) == 2
     mend(backend, poisoned)
-    assert replay(backend, "--yes").returncode == 0
+    done = replay(backend, "--yes")
+    assert done.stdout.count(f"onOrderWritten {path}: handled") == 2, done.stdout + done.stderr
+    assert letters(backend, poisoned) == []
     assert len(backend.firestore.query(Query(f"users/{poisoned.uid}/notifications"), Deadline.after(10))) == 1
     assert backend.document(f"users/{poisoned.uid}/counters/inbox")["unread"] == 1
 

@@ -4,17 +4,25 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from firesuite.ports import Ports
 from firesuite.project import Project
 from firesuite.suite import Suite
+
+_HOME = Path.home()
+needs_private_home = pytest.mark.skipif(
+    any(path.stat().st_mode & stat.S_IWOTH for path in (_HOME, *_HOME.parents)),
+    reason="fireemu keeps data only where nobody else may write, and this home directory is where others may",
+)
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = Path(__file__).parent / "sample"

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import copy_of_sample, ended, eventually, http
+from tests.suite.harness import copy_of_sample, ended, eventually, http, needs_private_home
 
 from firesuite.ports import free_ports
 
@@ -100,6 +100,7 @@ def private():
         yield Path(name) / "data"
 
 
+@needs_private_home
 def test_the_data_of_one_run_is_the_beginning_of_the_next(project, private):
     def run(*options):
         done = firesuite(project, "exec", "--ports", "free", *options, "--", sys.executable, "-c", WRITE)

@@ -5,7 +5,7 @@ import json
 import shutil
 
 import pytest
-from tests.suite.harness import copy_of_sample, eventually, http, running
+from tests.suite.harness import copy_of_sample, eventually, http, needs_private_home, running
 
 from firesuite.errors import SuiteError
 from firesuite.project import Project
@@ -189,6 +189,7 @@ def more(request: https_fn.Request) -> https_fn.Response:
 """
 
 
+@needs_private_home
 def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost(shop):
     main = shop / "shop" / "main.py"
     text = main.read_text()

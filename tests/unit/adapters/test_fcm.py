@@ -14,7 +14,11 @@ from wattle.adapters.fcm import Condition, Fcm, FcmCode, Push, Refused, Sent, Ta
 from wattle.kit.retry import Deadline
 
 PROJECT = "demo-fcm"
-SOON = Deadline.after(600)
+
+
+def soon():
+    """Counted from when it is needed: the whole run of the tests may take longer than any of them."""
+    return Deadline.after(600)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,7 @@ def push(target="fid-1", *, legacy=False, **options):
 def sent_message(moody, scripted, **options):
     """What FCM is sent."""
     scripted.answer = Answer(body={"name": "projects/p/messages/1"})
-    moody.send([push(**options)], SOON)
+    moody.send([push(**options)], soon())
     (_, body) = scripted.requests[-1]
     return json.loads(body)["message"]
 
@@ -68,7 +72,7 @@ class TestSend:
         import httpx
 
         httpx.put(f"http://{sink}/v1/projects/{PROJECT}/targets/gone", json={"error": "UNREGISTERED"})
-        first, second, third = fcm.send([push("one"), push("gone"), push("old:token", legacy=True)], SOON)
+        first, second, third = fcm.send([push("one"), push("gone"), push("old:token", legacy=True)], soon())
         assert isinstance(first, Sent)
         assert first.name.startswith(f"projects/{PROJECT}/messages/")
         assert (second.code, second.retry_after) == (FcmCode.UNREGISTERED, None)
@@ -77,15 +81,15 @@ class TestSend:
         assert {entry["message"].get("fid") or entry["message"]["token"] for entry in accepted} == {"one", "old:token"}
 
     def test_nothing_to_send_is_no_request(self, moody, scripted):
-        assert moody.send([], SOON) == []
+        assert moody.send([], soon()) == []
         assert scripted.requests == []
 
     def test_more_than_the_connections_that_are_open_at_once(self, fcm):
-        assert all(isinstance(result, Sent) for result in fcm.send([push(f"fid-{n}") for n in range(70)], SOON))
+        assert all(isinstance(result, Sent) for result in fcm.send([push(f"fid-{n}") for n in range(70)], soon()))
 
     def test_more_than_a_chunk_is_refused(self, fcm):
         with pytest.raises(ValueError, match="100"):
-            fcm.send([push()] * 101, SOON)
+            fcm.send([push()] * 101, soon())
 
 
 class TestMessage:
@@ -159,14 +163,14 @@ class TestMessage:
         assert sent_message(moody, scripted, to=Condition(condition))["condition"] == condition
 
     def test_what_the_sdk_refuses_is_refused(self, moody, scripted):
-        (result,) = moody.send([push(data={"k": 3})], SOON)
+        (result,) = moody.send([push(data={"k": 3})], soon())
         assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, False)
         assert scripted.requests == []
 
     def test_a_dry_run_leaves_nothing(self, fcm, sink):
         import httpx
 
-        (result,) = fcm.send([push("dry", dry_run=True)], SOON)
+        (result,) = fcm.send([push("dry", dry_run=True)], soon())
         assert isinstance(result, Sent)
         shown = httpx.get(f"http://{sink}/v1/projects/{PROJECT}/devices/dry").json()
         assert shown["received"] == 0
@@ -188,7 +192,7 @@ class TestSize:
                 high = middle
         most = 4096 if isinstance(to, Target) else 2048
         assert low * len(data["k"].encode()) > most - 400, "what the message says besides takes little"
-        (largest,) = fcm.send([push(to=to, data={"k": data["k"] * low})], SOON)
+        (largest,) = fcm.send([push(to=to, data={"k": data["k"] * low})], soon())
         assert isinstance(largest, Sent)
 
     def test_the_refusal_says_how_much_is_possible(self):
@@ -228,12 +232,12 @@ class TestRefusals:
     )
     def test_every_answer_is_told_by_fcms_own_code(self, moody, scripted, answer, code, retry_after):
         scripted.answer = answer
-        (result,) = moody.send([push()], SOON)
+        (result,) = moody.send([push()], soon())
         assert isinstance(result, Refused)
         assert (result.code.value, result.retry_after) == (code, retry_after)
 
     def test_nobody_there(self):
-        (result,) = Fcm(PROJECT, "127.0.0.1:1").send([push()], SOON)
+        (result,) = Fcm(PROJECT, "127.0.0.1:1").send([push()], soon())
         assert result.code is FcmCode.UNAVAILABLE
         assert "127.0.0.1" not in result.message
 
@@ -248,7 +252,7 @@ class TestRefusals:
             httpx.put(f"{url}/targets/{target}", json={"error": "INVALID_ARGUMENT", "blame": blame})
         else:
             httpx.put(f"{url}/faults", json={"faults": [{"error": "INVALID_ARGUMENT"}]})
-        (result,) = fcm.send([push(target)], SOON)
+        (result,) = fcm.send([push(target)], soon())
         assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, on_target)
 
     @pytest.mark.parametrize(
@@ -269,7 +273,7 @@ class TestRefusals:
         details = [{"errorCode": "INVALID_ARGUMENT"}, {"fieldViolations": [{"field": field} for field in fields]}]
         body = {"error": {"status": "INVALID_ARGUMENT", "message": message, "details": details}}
         scripted.answer = Answer(400, body)
-        (result,) = moody.send([push()], SOON)
+        (result,) = moody.send([push()], soon())
         assert (result.code, result.on_target) == (FcmCode.INVALID_ARGUMENT, on_target)
 
     @pytest.mark.parametrize(
@@ -285,7 +289,7 @@ class TestRefusals:
             raise error
 
         monkeypatch.setattr(moody._http, "request", fail)
-        (result,) = moody.send([push()], SOON)
+        (result,) = moody.send([push()], soon())
         assert (result.code, result.message) == (code, type(error).__name__)
         assert moody.set_subscribed(Target("t", legacy=False), "news", subscribed=True).code is code
 
