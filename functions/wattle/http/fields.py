@@ -81,12 +81,12 @@ def _outermost(paths: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _known(path: str, model: type[BaseModel]) -> bool:
-    first, _, rest = path.partition(".")
+    first, dot, rest = path.partition(".")
     annotation = _annotation(first, model)
     if annotation is None:
         return False
     nested = _nested_model(annotation)
-    return not rest or (nested is not None and _known(rest, nested))
+    return not dot or (nested is not None and _known(rest, nested))
 
 
 def _stored_path(path: str, model: type[BaseModel]) -> str:
