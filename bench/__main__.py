@@ -1,6 +1,7 @@
 """`make bench`: every section, or those that are named. Half an hour of it is the soak."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -49,6 +50,8 @@ def main() -> int:
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"there is no section {', '.join(sorted(unknown))}, only {', '.join(SECTIONS)}")
+    # As Ctrl-C does, so that the servers it started end with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     from bench.stage import Report  # noqa: PLC0415 (the path is set above, and --help needs none of it)
 
     for name in options.sections or SECTIONS:

@@ -53,7 +53,11 @@ class Server:
 
     def __enter__(self) -> Self:
         self.start()
-        self.await_ready()
+        try:
+            self.await_ready()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(

@@ -1,11 +1,17 @@
 """The benchmark's own promises, in small: what is compared answers alike, nobody sees a fault, nothing is oversold."""
 
+import signal
+import subprocess
+import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from bench.scenarios import SCENARIOS, check_equal
 from bench.servers import ALL
 from bench.stage import Report, Stage
+from tests.backend import eventually
+from tests.conftest import ROOT
 
 from bench import flash_sale, soak
 
@@ -34,3 +40,21 @@ def test_a_flash_sale_sells_what_there_is(report, capsys):
     printed = capsys.readouterr().out
     assert "700 buyers, 700 answered; 550 in stock, 550 orders, 0 left." in printed
     assert "every buyer answered: held." in printed
+
+
+def servers_of(pid):
+    """The processes that the benchmark has started as servers."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [child for child in children if "launch.py" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+def test_a_benchmark_that_is_stopped_leaves_no_server():
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", "flash_sale", "--quick"], cwd=ROOT, stdout=subprocess.DEVNULL
+    ) as benchmark:
+        eventually(lambda: servers_of(benchmark.pid))
+        servers = servers_of(benchmark.pid)
+        benchmark.send_signal(signal.SIGTERM)
+        assert benchmark.wait(30) == 128 + signal.SIGTERM
+    assert [server for server in servers if Path(f"/proc/{server}").exists()] == []
