@@ -91,9 +91,8 @@ class Processes:
         self._stopped = False
         self._mark = secrets.token_hex(8)
         # All that the reaper was told, for one that takes its place.
-        self._told: list[str] = []
+        self._told = [f"dir {directory}"]  # before the directory is made: a suite that is killed then leaves nothing
         self._reaper = self._start_reaper()
-        self._tell(f"dir {directory}")  # first: a suite that is killed between the two leaves nothing
         directory.mkdir(mode=0o700, exist_ok=True)
 
     @property
@@ -165,8 +164,6 @@ class Processes:
             if not self._stopped and self._reaper.poll() is not None:
                 self._close_reaper()
                 self._reaper = self._start_reaper()
-                for line in self._told:
-                    self._write(line)
             return next((child for child in self._children if child.exit_code() is not None), None)
 
     def stop(self) -> None:
@@ -190,10 +187,11 @@ class Processes:
             self._close_reaper()
 
     def _start_reaper(self) -> subprocess.Popen[bytes]:
-        # Without a mark: it has its work to do when an outer suite kills this one.
+        # Without a mark: it has its work to do when an outer suite kills this one. What there is to know it has from its
+        # first moment, as arguments: a suite that is killed right then leaves nothing either.
         environment = {name: value for name, value in os.environ.items() if name != reaper.MARK_VARIABLE}
         return subprocess.Popen(  # noqa: S603 - our own file by our own interpreter
-            [sys.executable, "-I", "-S", reaper.__file__, self._mark, str(os.getpid())],
+            [sys.executable, "-I", "-S", reaper.__file__, self._mark, str(os.getpid()), *self._told],
             stdin=subprocess.PIPE,
             start_new_session=True,
             cwd="/",
@@ -211,9 +209,6 @@ class Processes:
             self._told.remove(f"+{line[1:]}")
         else:
             self._told.append(line)
-        self._write(line)
-
-    def _write(self, line: str) -> None:
         assert self._reaper.stdin is not None  # noqa: S101 - Popen was given a pipe
         # A reaper that somebody killed is no reason to fail: the suite still stops its children itself. One that has
         # been closed, because the suite has stopped, has nothing more to know.

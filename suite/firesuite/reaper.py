@@ -1,9 +1,10 @@
 """Kills what a suite started when the suite itself is killed, so that even SIGKILL leaves no orphan.
 
-A process of its own (`python -I -S reaper.py MARK PID`, in its own session), which holds the reading end of a pipe. The
-suite writes `dir PATH` for its temporary directory, `file PATH` for its hub's locator, and one line for each child:
-`+PID`, which is also the id of the child's session, and `-PID` when it has ended. The end of the pipe is the end of the
-suite: what is left of it then is killed and removed. It imports nothing of firesuite.
+A process of its own (`python -I -S reaper.py MARK PID LINE...`, in its own session), which holds the reading end of a
+pipe. The suite writes `dir PATH` for its temporary directory, `file PATH` for its hub's locator, and one line for each
+child: `+PID`, which is also the id of the child's session, and `-PID` when it has ended. What is known when the reaper
+starts are its arguments. The end of the pipe is the end of the suite: what is left of it then is killed and removed. It
+imports nothing of firesuite.
 
 Every child has MARK in its environment, so that one started in the suite's last moment is found although no line told
 of it: until its `exec` it holds the pipe open itself, after it the mark can be read. macOS shows no process another
@@ -11,6 +12,7 @@ one's environment; there the lines must do.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -90,7 +92,7 @@ def main() -> None:
     alive: set[int] = set()
     directories: list[str] = []
     files: list[str] = []
-    for line in sys.stdin:
+    for line in itertools.chain(sys.argv[3:], sys.stdin):
         word, _, rest = line.strip().partition(" ")
         if word == "dir":
             directories.append(rest)

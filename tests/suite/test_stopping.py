@@ -51,7 +51,7 @@ def commands():
 
 def reapers_of(suite_pid):
     """The suite's reaper, which works in no directory of the suite's."""
-    return [pid for pid, command in commands().items() if re.search(rf"/reaper\.py \w+ {suite_pid}$", command)]
+    return [pid for pid, command in commands().items() if re.search(rf"/reaper\.py \w+ {suite_pid}\b", command)]
 
 
 def ports_in_use(ports):
