@@ -24,7 +24,8 @@ Each call to Firestore takes {CALL_MS} ms more than the local one, by an interce
 one's own time, also below, is not subtracted. Goal: the calls' latency and so many milliseconds of our own.
 Milliseconds until the answer: with one client; with {CROWD} clients that ask again at once, which keeps one
 core busy, so that p50 is {CROWD} times the CPU of a request or more, whatever the latency; and with {ARRIVALS}
-requests a second arriving at random, up to {CROWD} at a time, as phones send them.
+requests a second arriving at random, up to {CROWD} at a time, as phones send them. To create an order may take
+three calls and takes two.
 """
 
 
@@ -99,7 +100,7 @@ def _row(
 
 
 def _requests(scenario: Scenario, callers: Sequence[Caller], count: int) -> list[Request]:
-    """Orders are created with a key each, as an app does that tries again: that is the third call."""
+    """Orders are created with a key each, as an app does that tries again."""
     if not scenario.writes:
         return scenario.requests(callers)
     run_id = uuid4().hex

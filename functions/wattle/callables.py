@@ -169,7 +169,7 @@ def _called(
         deadline = Deadline.after(_DEADLINE)
         caller, check = signed_in(request.raw_request.environ[_AUTHORIZATION], services, deadline)
         services.rate_limits.take(limit, f"user:{caller.uid}")
-        with demanded(check):
+        with demanded(lambda: check):
             answer = work(Context(request_id, deadline, caller), parse_body(to_json(request.data), model))
         plain: dict[str, Any] = to_jsonable_python(answer, by_alias=True)
     except Exception as error:

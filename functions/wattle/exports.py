@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from firebase_functions import https_fn, options, params
 from flask import Request, Response, current_app, has_app_context
 
-from wattle import callables
 from wattle.config import REGION
 from wattle.dead_letters.repository import COLLECTION as DEAD_LETTERS
 from wattle.failures import reported
@@ -25,6 +24,8 @@ from wattle.services import Process, Services
 
 if TYPE_CHECKING:
     from firebase_functions.firestore_fn import Event
+
+    from wattle.callables import Work
 
 Function = Callable[..., Any]
 
@@ -52,6 +53,10 @@ class Exports:
         self._target = target
         self._redelivery = Redelivery()
 
+    def alone(self, name: str) -> bool:
+        """Whether this process serves the function of that name and no other."""
+        return self._target == name
+
     def http(self, name: str, create_app: Callable[[Callable[[], Services]], Pipeline]) -> Function:
         """A WSGI app, made at the first request."""
         app = cache(lambda: create_app(self._services))
@@ -67,14 +72,16 @@ class Exports:
             return app()(environ, start_response)
 
         everyone = options.IngressSetting.ALLOW_ALL
-        if name == self._target and has_app_context():
+        if self.alone(name) and has_app_context():
             # This process serves nothing else. functions-framework loads main.py in the context of its Flask app, whose
             # routing, request context and execution ids would take a tenth of what reading an order takes.
             current_app.wsgi_app = serve_directly  # type: ignore[method-assign]
         return https_fn.on_request(**_ANSWERING, service_account=account(name), ingress=everyone)(_named(name, serve))
 
-    def call(self, name: str, work: callables.Work) -> Function:
+    def call(self, name: str, work: "Work") -> Function:
         """A callable function of the Firebase SDKs."""
+        from wattle import callables  # noqa: PLC0415 (not loaded by the process that serves the API alone)
+
         return callables.exported(
             self._services, https_fn.on_call(**_ANSWERING, service_account=account(name)), name, work
         )

@@ -187,8 +187,8 @@ class Processes:
             self._close_reaper()
 
     def _start_reaper(self) -> subprocess.Popen[bytes]:
-        # Without a mark: it has its work to do when an outer suite kills this one. What there is to know it has from its
-        # first moment, as arguments: a suite that is killed right then leaves nothing either.
+        # Without a mark: it has its work to do when an outer suite kills this one. What there is to know are arguments:
+        # it has them from its first moment, so that a suite that is killed right then leaves nothing either.
         environment = {name: value for name, value in os.environ.items() if name != reaper.MARK_VARIABLE}
         return subprocess.Popen(  # noqa: S603 - our own file by our own interpreter
             [sys.executable, "-I", "-S", reaper.__file__, self._mark, str(os.getpid()), *self._told],

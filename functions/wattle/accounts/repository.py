@@ -17,6 +17,9 @@ class RevocationRepository:
     def get_later(self, uid: str, deadline: Deadline) -> Callable[[], Document | None]:
         return self._firestore.get_later(_path(uid), deadline)
 
+    def path(self, uid: str) -> str:
+        return _path(uid)
+
     def get_in(self, transaction: Transaction, uid: str) -> Document | None:
         return transaction.get([_path(uid)])[0]
 

@@ -6,13 +6,14 @@ token is refreshed, which is up to an hour later. So each revocation is also a d
 | who asks | how | costs |
 |---|---|---|
 | GET of a user | the list that the process keeps (see `revocation`), at most a minute old | nothing |
-| any other method | `revocations/{uid}`, read beside the request's own reads and before any commit | one read |
+| any other method | `revocations/{uid}`, read with the request's own reads and before any commit | one read |
 | an administrator | Identity Toolkit, which also says whether he still is one | a call of 30 to 100 ms |
 
 Accounts that are disabled past this API (in the console, or with another SDK) have no such document: they are
 refused to administrators' routes at once, elsewhere when the ID token runs out.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from typing import Final
 from wattle.accounts import errors
 from wattle.accounts.repository import RevocationRepository
 from wattle.accounts.revocation import LIVES, Revocation, RevocationList
-from wattle.adapters.firestore import Document, Firestore, Transaction
+from wattle.adapters.firestore import Condition, Document, Firestore, Transaction
 from wattle.context import AccountState, Caller
 from wattle.errors import WattleError
 from wattle.kit.clock import Clock
@@ -29,9 +30,6 @@ from wattle.kit.retry import Deadline
 
 RECENT: Final = timedelta(minutes=5)
 """Firebase itself demands a sign-in of the last five minutes for changes of address and password."""
-
-Check = Callable[[], None]
-"""Returns where the session counts; raises otherwise. Called again it says the same, without another read."""
 
 
 class SessionService:
@@ -48,25 +46,19 @@ class SessionService:
         self._clock = clock
         self._pause = pause
 
-    def check(self, caller: Caller, deadline: Deadline, *, at_once: bool, returning: bool = False) -> Check:
-        """Begin to ask whether the caller's sign-in counts; the answer is in the returned check.
+    def check(self, caller: Caller, deadline: Deadline, *, at_once: bool, returning: bool = False) -> Condition:
+        """Whether the caller's sign-in counts, for whoever asks what is returned. Asked again it says the same.
 
-        `at_once` reads his revocation now; otherwise what was revoked in the last minute may be missed. `returning`
-        lets somebody in who deleted his account and signed in again, which undoes it.
+        `at_once` goes by his revocation as it is stored now; otherwise what was revoked in the last minute may be
+        missed. `returning` lets somebody in who deleted his account and signed in again, which undoes it.
 
-        The check raises TokenRevoked, UserDisabled, AccountDeleted, or, where `at_once` and Firestore is away, a
+        The condition raises TokenRevoked, UserDisabled, AccountDeleted, or, where `at_once` and Firestore is away, a
         FirestoreError.
         """
         if not at_once and caller.account_state is AccountState.ACTIVE:
-            wait = self._list.renew()
-
-            def check_list() -> None:
-                wait()
-                _demand(caller, self._list.find(caller.uid), returning=returning)
-
-            return check_list
+            return _Listed(caller, self._list, returning=returning)
         # A token that calls its account deleted may be older than the undoing: what is stored decides.
-        return _Once(caller, self._revocations.get_later(caller.uid, deadline), returning=returning)
+        return _Stored(caller, self._revocations, deadline, returning=returning)
 
     def demand_recent(self, caller: Caller) -> None:
         """Demand a sign-in of the last five minutes.
@@ -109,26 +101,62 @@ class SessionService:
         self._list.add(uid, revocation)
 
 
-class _Once:
-    """A check that asks once and remembers the answer, unless there was none."""
+class _Listed(Condition):
+    """By the list that the process keeps."""
 
-    def __init__(self, caller: Caller, pending: Callable[[], Document | None], *, returning: bool) -> None:
+    def __init__(self, caller: Caller, known: RevocationList, *, returning: bool) -> None:
         self._caller = caller
-        self._pending = pending
+        self._list = known
         self._returning = returning
+        self._wait = known.renew()
+
+    def __call__(self) -> None:
+        self._wait()
+        _demand(self._caller, self._list.find(self._caller.uid), returning=self._returning)
+
+
+class _Stored(Condition):
+    """By the stored revocation, which is read once, unless there was no answer."""
+
+    def __init__(
+        self, caller: Caller, revocations: RevocationRepository, deadline: Deadline, *, returning: bool
+    ) -> None:
+        self._caller = caller
+        self._revocations = revocations
+        self._deadline = deadline
+        self._returning = returning
+        # A request may read in several threads.
+        self._lock = threading.Lock()
+        self._pending: Callable[[], Document | None] | None = None
         self._answered = False
         self._refusal: WattleError | None = None
 
+    @property
+    def wanted(self) -> str | None:
+        return None if self._answered or self._pending is not None else self._revocations.path(self._caller.uid)
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._answered and self._pending is None:
+                self._pending = self._send()
+
+    def _send(self) -> Callable[[], Document | None]:
+        return self._revocations.get_later(self._caller.uid, self._deadline)
+
+    def learn(self, found: Document | None) -> None:
+        try:
+            _demand(self._caller, None if found is None else Revocation.stored(found.data), returning=self._returning)
+        except WattleError as refusal:
+            self._refusal = refusal
+        self._answered = True
+
     def __call__(self) -> None:
-        if not self._answered:
-            found = self._pending()
-            try:
-                _demand(
-                    self._caller, None if found is None else Revocation.stored(found.data), returning=self._returning
-                )
-            except WattleError as refusal:
-                self._refusal = refusal
-            self._answered = True
+        with self._lock:
+            if not self._answered:
+                pending = self._pending or self._send()
+                # Where it fails, another attempt sends again.
+                self._pending = None
+                self.learn(pending())
         if self._refusal is not None:
             raise self._refusal
 

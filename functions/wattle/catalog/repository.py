@@ -43,6 +43,10 @@ class ProductRepository:
         query = Query("products", where=_chosen(active, stock_below), order_by=[(_order(stock_below), "asc")])
         return self._firestore.count(query, deadline)
 
+    def expect_in(self, transaction: Transaction, product_ids: Iterable[str]) -> None:
+        """Have the next read of the transaction bring these along."""
+        transaction.expect(_path(product_id) for product_id in product_ids)
+
     def get_in(self, transaction: Transaction, product_ids: Sequence[str]) -> Mapping[str, Document]:
         """Those that exist, by id. One round trip."""
         found = transaction.get([_path(product_id) for product_id in product_ids])

@@ -1,6 +1,6 @@
 """What is for sale, at what price, and how much of it is left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +138,10 @@ class CatalogService:
             return attempted[-1]
 
         return self._firestore.transaction(work, ctx.deadline)
+
+    def expect(self, transaction: Transaction, product_ids: Iterable[str]) -> None:
+        """Have the transaction's next read bring along the products that `adjust` will be asked for."""
+        self._products.expect_in(transaction, product_ids)
 
     def adjust(
         self, transaction: Transaction, amounts: Mapping[str, int], places: Mapping[str, str]

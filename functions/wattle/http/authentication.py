@@ -1,12 +1,11 @@
 """Who calls, from the `Authorization` header, and whether he may."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from wattle.accounts.sessions import Check
 from wattle.adapters import tokens
-from wattle.adapters.firestore import guarded
+from wattle.adapters.firestore import Condition, guarded
 from wattle.adapters.keys import KeysUnavailable
 from wattle.context import AccountState, Caller, Role
 from wattle.errors import Code, Unavailable, WattleError
@@ -115,22 +114,22 @@ def demand_role(caller: Caller, role: Role, services: Services) -> None:
         raise RoleRequired(role)
 
 
-def signed_in(header: str | None, services: Services, deadline: Deadline) -> tuple[Caller, Check]:
-    """The caller of a callable function, and the check of his session, which is under way."""
+def signed_in(header: str | None, services: Services, deadline: Deadline) -> tuple[Caller, Condition]:
+    """The caller of a callable function, and whether his session counts."""
     caller = verified(bearer(header), services.verifier)
     return caller, services.sessions.check(caller, deadline, at_once=True)
 
 
 @contextmanager
-def demanded(check: Check) -> Iterator[None]:
+def demanded(session: Callable[[], Condition]) -> Iterator[None]:
     """Let a call be handled while its session is checked: nothing is committed, and nothing told, before that."""
-    with guarded(check):
+    with guarded(session):
         try:
             yield
         except WattleError:
-            check()  # whose session is revoked learns only that
+            session()()  # whose session is revoked learns only that
             raise
-        check()
+        session()()
 
 
 def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:

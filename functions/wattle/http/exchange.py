@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from werkzeug.wrappers import Request, Response
 
-from wattle.accounts.sessions import Check
+from wattle.adapters.firestore import Condition
 from wattle.context import Caller, Context
 from wattle.errors import Code, WattleError
 from wattle.http.routing import BoundRoute, Route, Router
@@ -15,10 +15,6 @@ from wattle.services import Services
 
 # Well below the functions' own time-out of 60 s: a phone has given up long before.
 _DEADLINE: Final = 20.0
-
-
-def _nobody() -> None:
-    """Nobody is signed in whose session could have ended."""
 
 
 @dataclass(slots=True)
@@ -38,7 +34,7 @@ class Exchange:
     """Set by `identify`, on routes that need one."""
     unidentified: WattleError | None = None
     """Why there is no caller; `authorise` refuses the request for it, once its rate limit was counted."""
-    check: Check = _nobody
+    check: Condition = field(default_factory=Condition)
     """Whether the caller's session counts: asked before anything is committed or told. Set by `authorise`."""
     deadline: Deadline = field(default_factory=lambda: Deadline.after(_DEADLINE))
     context: Context | None = None
@@ -53,9 +49,9 @@ class Exchange:
             raise LookupError("no route was found yet")
         return self.bound.route
 
-    def demand_session(self) -> None:
-        """Ask `check`, whichever it is by now."""
-        self.check()
+    def session(self) -> Condition:
+        """`check`, whichever it is by now."""
+        return self.check
 
 
 Before = Callable[[Exchange], Response | None]

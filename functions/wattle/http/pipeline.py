@@ -74,7 +74,7 @@ class Pipeline:
     def _answer(self, exchange: Exchange) -> Response:
         envelope = Envelope(exchange.services.clock)
         try:
-            with demanded(exchange.demand_session):
+            with demanded(exchange.session):
                 response = self._serve(exchange, envelope)
         except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets an answer in the envelope)
             response = _failure(exchange, envelope, told(error))

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -117,6 +118,11 @@ class BoundRoute:
 _PROVIDED: Final = frozenset({"fetch", "routes"})
 
 
+@cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint)
+
+
 def bind(route: Route) -> BoundRoute:
     """Read the endpoint's signature.
 
@@ -135,7 +141,7 @@ def bind(route: Route) -> BoundRoute:
     for model, base in ((body, Body), (query, Parameters)):
         if model is not None and not (isinstance(model, type) and issubclass(model, base)):
             raise TypeError(f"{route.name}: {model} is no {base.__name__}")
-    path = {name: TypeAdapter(hints[name]) for name in in_path}
+    path = {name: _adapter(hints[name]) for name in in_path}
     return BoundRoute(route, body, query, path, hints.get("return"), _PROVIDED & set(names))
 
 

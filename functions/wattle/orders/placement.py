@@ -52,6 +52,7 @@ class OrderPlacement:
         order_id = document_id()
 
         def work(transaction: Transaction) -> Placed:
+            self._catalog.expect(transaction, (item.product_id for item in wanted.items))
             before = self._idempotency.recall(transaction, ctx.idempotent)
             if before is not None:
                 return Placed(Order.model_validate_json(before), replayed=True)

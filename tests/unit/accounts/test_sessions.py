@@ -1,14 +1,15 @@
 """Which sign-ins count: at once for writes, within a minute for reads, and what that costs."""
 
+import contextlib
 from datetime import timedelta
 
 import grpc
 import pytest
 
 from firesuite.faults import Failure, each, nothing
-from wattle.accounts.errors import RecentSignInRequired
+from wattle.accounts.errors import RecentSignInRequired, TokenRevoked
 from wattle.accounts.sessions import SessionService
-from wattle.adapters.firestore import FirestoreUnavailable, track_usage
+from wattle.adapters.firestore import FirestoreUnavailable, guarded, track_usage
 from wattle.context import AccountState, Caller
 from wattle.errors import WattleError
 from wattle.kit.retry import Deadline
@@ -66,6 +67,24 @@ class TestAtOnce:
             check()
             check()
         assert (usage.reads, usage.round_trips, faults.calls) == (1, 1, ["GetDocument"])
+
+    def test_a_transaction_brings_it_along(self, firestore, process, uid, time, faults):
+        revoke(firestore, process(), uid, time)
+        sessions = process()
+        for seconds, ends in ((1, contextlib.nullcontext()), (-60, pytest.raises(TokenRevoked))):
+            check = sessions.check(caller(uid, time, seconds=seconds), Deadline.after(10), at_once=True)
+            faults.follow(nothing)
+            with guarded(lambda condition=check: condition), ends:
+                firestore.transaction(lambda transaction: transaction.get(["things/1"]), Deadline.after(10))
+            assert faults.calls == ["BatchGetDocuments", "Rollback"]
+
+    def test_it_is_sent_for_beside_another_read(self, firestore, process, uid, time, faults):
+        check = process().check(caller(uid, time), Deadline.after(10), at_once=True)
+        with guarded(lambda: check):
+            firestore.get("things/1", Deadline.after(10))
+            firestore.transaction(lambda transaction: transaction.get(["things/1"]), Deadline.after(10))
+        check()
+        assert faults.calls == ["GetDocument", "GetDocument", "BatchGetDocuments", "Rollback"]
 
     def test_a_read_that_fails_is_tried_again(self, process, uid, time, faults):
         faults.follow(each("GetDocument", AWAY))

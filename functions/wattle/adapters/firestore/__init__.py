@@ -13,7 +13,7 @@ from wattle.adapters.firestore.errors import (
     FirestoreUnavailable,
     PreconditionFailed,
 )
-from wattle.adapters.firestore.guard import guarded
+from wattle.adapters.firestore.guard import Condition, guarded
 from wattle.adapters.firestore.query import Query
 from wattle.adapters.firestore.transaction import Transaction
 from wattle.adapters.firestore.usage import Usage, track_usage
@@ -23,6 +23,7 @@ from wattle.adapters.firestore.writes import Create, Delete, Update, Write
 __all__ = [
     "SERVER_TIMESTAMP",
     "AlreadyExists",
+    "Condition",
     "Create",
     "Data",
     "Delete",

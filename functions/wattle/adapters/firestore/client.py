@@ -73,6 +73,7 @@ class Firestore:
 
     def get(self, path: str, deadline: Deadline, fields: Sequence[str] | None = None) -> Document | None:
         """The document, or None. One read, one round trip."""
+        guard.present().begin()
         request = m.GetDocumentRequest(name=f"{self._root}/{path}")
         if fields is not None:
             request.mask.field_paths.extend(fields)
@@ -85,6 +86,7 @@ class Firestore:
         """The documents at `paths`, in that order, None for those that are missing. A read each, one round trip."""
         if not paths:
             return []
+        guard.present().begin()
         request = m.BatchGetDocumentsRequest(database=self._database)
         request.documents.extend(f"{self._root}/{path}" for path in paths)
         if fields is not None:
@@ -110,6 +112,7 @@ class Firestore:
 
     def snapshot(self, query: Query, deadline: Deadline) -> Snapshot:
         """What the query finds, and when. Costs what `query` does."""
+        guard.present().begin()
         request = m.RunQueryRequest(parent=self._parent(query))
         request.structured_query.CopyFrom(query.encode(self._root))
         found, read_time = self._rpc.run_query(request, deadline)
@@ -117,6 +120,7 @@ class Firestore:
 
     def count(self, query: Query, deadline: Deadline) -> int:
         """How many documents the query finds. A read for each 1,000, at least one; one round trip."""
+        guard.present().begin()
         request = m.RunAggregationQueryRequest(parent=self._parent(query))
         aggregation = request.structured_aggregation_query
         aggregation.structured_query.CopyFrom(query.encode(self._root))
@@ -125,7 +129,7 @@ class Firestore:
 
     def commit(self, writes: Sequence[Write], deadline: Deadline) -> None:
         """Apply all of the writes, or none. One round trip."""
-        guard.ask()
+        guard.present()()
         request = m.CommitRequest(database=self._database, writes=[encode_write(write, self._root) for write in writes])
         self._rpc.commit(request, deadline)
 

@@ -6,7 +6,7 @@ that says what a caller can do.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from wattle.adapters.firestore import guard
@@ -42,12 +42,36 @@ class Transaction:
         self._deadline = deadline
         self._id: bytes | None = None
         self._writes: list[Any] = []
+        self._expected: list[str] = []
+        # What came along with the first read, by path.
+        self._brought: dict[str, Document | None] = {}
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Have the next `get` bring these along, which then need no round trip when they are asked for."""
+        self._expected.extend(paths)
 
     def get(self, paths: Sequence[str], fields: Sequence[str] | None = None) -> list[Document | None]:
         """The documents at `paths`, in that order, None for those that are missing. One round trip.
 
-        The first read also begins the transaction, which saves a round trip.
+        The first read also begins the transaction, which saves a round trip, and brings along the document that decides
+        whether there may be a commit. With `fields` it brings nothing along.
         """
+        if fields is not None:
+            found = self._get(paths, fields)
+            return [found.get(path) for path in paths]
+        if all(path in self._brought for path in paths):
+            return [self._brought[path] for path in paths]
+        condition = guard.present()
+        deciding = condition.wanted
+        along = self._expected if deciding is None else [*self._expected, deciding]
+        found = self._get(list(dict.fromkeys((*paths, *along))), None)
+        self._brought |= {path: found.get(path) for path in self._expected}
+        self._expected = []
+        if deciding is not None:
+            condition.learn(found.get(deciding))
+        return [found.get(path) for path in paths]
+
+    def _get(self, paths: Sequence[str], fields: Sequence[str] | None) -> dict[str, Document]:
         request = m.BatchGetDocumentsRequest(database=self._database)
         request.documents.extend(f"{self._root}/{path}" for path in paths)
         if fields is not None:
@@ -63,10 +87,11 @@ class Transaction:
             if response.HasField("found"):
                 document = decode_document(response.found)
                 found[document.path] = document
-        return [found.get(path) for path in paths]
+        return found
 
     def query(self, query: Query) -> list[Document]:
         """What the query finds. One round trip, two where it is the transaction's first read."""
+        guard.present().begin()
         request = m.RunQueryRequest(parent=f"{self._root}/{query.parent}".rstrip("/"), transaction=self._begun())
         request.structured_query.CopyFrom(query.encode(self._root))
         found, _ = self._rpc.run_query(request, self._deadline)
@@ -117,7 +142,7 @@ def run_transaction(rpc: Rpc, database: str, work: Callable[[Transaction], T], d
         transaction = Transaction(rpc, database, deadline, uncertain=uncertain)
         try:
             result = work(transaction)
-            guard.ask()
+            guard.present()()
         except (FirestoreContention, FirestoreUnavailable) as error:
             failure = error
             transaction.rollback()
