@@ -42,12 +42,15 @@ ALL: Final = (WATTLE, EXPRESS, FLASK)
 class Server:
     """One running server; a context manager."""
 
-    def __init__(self, kind: Kind, environment: Mapping[str, str], directory: Path) -> None:
-        """`environment` is what all servers are told; `directory` takes the log."""
+    def __init__(
+        self, kind: Kind, environment: Mapping[str, str], directory: Path, *, access_log: Path | None = None
+    ) -> None:
+        """`environment` is what all servers are told; `directory` takes the log, `access_log` standard output."""
         self.kind = kind
         (self.port,) = free_ports(1)
         self._environment = environment
         self._log: Path = directory / f"{kind.name}-{self.port}.log"
+        self._access_log = access_log or Path(os.devnull)
         self._output: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -68,14 +71,15 @@ class Server:
     def start(self) -> None:
         command, own = _command(self.kind, self.port)
         self._output = self._log.open("wb")
-        self._process = subprocess.Popen(
-            command,
-            env={**_plain_environment(), **own, **self._environment, "PORT": str(self.port)},
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=self._output,
-            start_new_session=True,
-        )
+        with self._access_log.open("ab") as access_log:
+            self._process = subprocess.Popen(
+                command,
+                env={**_plain_environment(), **own, **self._environment, "PORT": str(self.port)},
+                cwd=ROOT,
+                stdout=access_log,
+                stderr=self._output,
+                start_new_session=True,
+            )
         # One CPU, as the functions are deployed with. On two, threads that wait for Python's lock would wake each other
         # from one to the other.
         if sys.platform == "linux":

@@ -66,7 +66,7 @@ class Stage:
     def firestore_host(self) -> str:
         return f"127.0.0.1:{self.suite.ports.firestore}"
 
-    def server(self, kind: Kind, **settings: str) -> Server:
+    def server(self, kind: Kind, *, access_log: Path | None = None, **settings: str) -> Server:
         """A server of this kind, not started yet."""
         environment = {
             "GCLOUD_PROJECT": self.project_id,
@@ -75,7 +75,7 @@ class Stage:
             "GOOGLE_APPLICATION_CREDENTIALS": str(self.directory / "account.json"),
             "BENCH_CERTIFICATES": self.issuer.certificates_url,
         }
-        return Server(kind, environment | settings, self.directory)
+        return Server(kind, environment | settings, self.directory, access_log=access_log)
 
     def servers(self, kinds: Sequence[Kind], stack: ExitStack) -> list[Server]:
         return [stack.enter_context(self.server(kind)) for kind in kinds]

@@ -93,7 +93,7 @@ def batched_request(outer: Request, path: str, if_none_match: str | None) -> Req
     environ["QUERY_STRING"] = query
     if if_none_match is not None:
         environ["HTTP_IF_NONE_MATCH"] = if_none_match
-    return Request(environ)
+    return Request(environ, populate_request=False)
 
 
 # werkzeug keeps the outer Request in its environ; an answer inside a batch is not compressed by itself.

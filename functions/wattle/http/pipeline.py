@@ -49,7 +49,8 @@ class Pipeline:
         self._after = after
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        return self.handle(Request(environ))(environ, start_response)
+        # Werkzeug would put the request into its own environ, a cycle that only the garbage collector could free.
+        return self.handle(Request(environ, populate_request=False))(environ, start_response)
 
     def handle(self, request: Request) -> Response:
         """Answer a request. Every failure is an answer in the envelope."""
