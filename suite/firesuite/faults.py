@@ -292,6 +292,8 @@ class _Delayed:
     def _arrive(self, asked: float) -> None:
         """Wait for what is left of the delay: while the caller did other things, from the call until he `asked` for its
         answer, the answer was on its way."""
+        if not self._delay:
+            return  # as with every answer of a stream after the first: even to sleep for no time takes 60 us
         now = time.monotonic()
         until = now + self._delay - (asked - self._since)
         self._delay = 0.0
