@@ -4,7 +4,6 @@ Source: Firebase, "Protocol specification for https.onCall".
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
 
@@ -123,7 +122,7 @@ def create_order(services: Services, request: CallableRequest[Any]) -> dict[str,
     def work(ctx: Context, data: PlaceOrder) -> dict[str, Any]:
         content = to_json(data.model_dump(mode="json", exclude={"idempotency_key"}))
         call = idempotent_call(data.idempotency_key, ctx.user.uid, "createOrder", content)
-        placed = services.orders.placement.create(replace(ctx, idempotent=call), data)
+        placed = services.orders.placement.create(ctx._replace(idempotent=call), data)
         return {"order": placed.order, "replayed": placed.replayed}
 
     return _called(services, request, PlaceOrder, work, Limits.ORDERS)

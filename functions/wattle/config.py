@@ -4,9 +4,8 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattle.kit import versions
 from wattle.users.preferences import Kind
@@ -34,15 +33,13 @@ class ConfigError(Exception):
     """Some settings are missing or wrong; the message lists all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Maintenance:
+class Maintenance(NamedTuple):
     """Nobody but administrators is served, until this moment; None: until the setting is taken back."""
 
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """What differs between environments.
 
     `former_signing_secret` is still accepted and signs nothing. `tax_rate` is in basis points (1,000 is 10 %);

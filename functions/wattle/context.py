@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattle.errors import Code, WattleError
 from wattle.kit.retry import Deadline
@@ -49,8 +49,7 @@ class Caller:
     """The token itself, to act for the caller at Identity Toolkit."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotentCall:
+class IdempotentCall(NamedTuple):
     """A call that its sender may repeat: `key` says where it is recorded, `fingerprint` what was asked for."""
 
     key: str
@@ -90,8 +89,7 @@ class _Unconditional(ExpectedVersion):
 UNCONDITIONAL: Final = _Unconditional(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """One call: its id, who makes it, and when its answer is no longer waited for.
 
     A service that changes a versioned resource calls `expected.demand(version)` in its transaction.

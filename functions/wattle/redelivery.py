@@ -7,9 +7,8 @@ writing it down where that fails, too.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from firebase_functions.core import Change
 
@@ -78,16 +77,14 @@ def _letter(name: str, event: "Event[Change[Any]]") -> Letter:
     return Letter(name, event.id, event.document, event.params, event.time, before, after)
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(NamedTuple):
     data: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         return dict(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Redelivered:
+class _Redelivered(NamedTuple):
     """A letter as a trigger takes an event."""
 
     id: str

@@ -7,8 +7,7 @@ all of it again, which does no harm.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wattle.accounts import errors
 from wattle.accounts.claims import state_in
@@ -20,8 +19,7 @@ from wattle.errors import Unavailable
 from wattle.kit.retry import Deadline
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What changes in Firebase Authentication; None stays as it is. `claims` are all claims of the account."""
 
     claims: Mapping[str, Any] | None = None

@@ -10,9 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wattle.accounts.repository import RevocationRepository
 from wattle.adapters.firestore import Document, FirestoreError
@@ -35,8 +34,7 @@ _PAGE: Final = 1000
 _DEADLINE: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
+class Revocation(NamedTuple):
     """Sign-ins before `valid_after` (Unix seconds) do not count; `state` is the account's since then."""
 
     valid_after: int

@@ -10,9 +10,8 @@ Sources: FCM REST reference, `projects.messages.send`, `projects.registrations.t
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import google.auth
@@ -66,15 +65,13 @@ class FcmCode(Enum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """FCM accepted the message under this name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """FCM did not accept the message, or did not say so in time (UNAVAILABLE): then it may have accepted it.
 
     `retry_after` is in seconds, where FCM said so. `on_target`: an INVALID_ARGUMENT is the target's fault.
@@ -124,7 +121,7 @@ class Fcm:
             return None
         refusal = _refusal(response, _json(response))
         # This method has no codes of FCM's own: its 404 is about the registration, which the path names.
-        return replace(refusal, code=FcmCode.UNREGISTERED) if response.status_code == 404 else refusal
+        return refusal._replace(code=FcmCode.UNREGISTERED) if response.status_code == 404 else refusal
 
     def _send(self, push: Push, deadline: Deadline) -> Sent | Refused:
         url = f"{self._project}/messages:send"

@@ -6,10 +6,9 @@ APNs" (headers).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from firebase_admin import messaging
 
@@ -19,30 +18,26 @@ TOPIC_PAYLOAD_MOST: Final = 2048
 """Bytes, to a topic or a condition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A device: its Firebase Installation ID, or the registration token of an app that has none."""
 
     value: str
     legacy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(NamedTuple):
     """All devices that are subscribed to it."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """All devices for whose topics it holds, such as `'a' in topics && 'b' in topics`."""
 
     expression: str
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(NamedTuple):
     """A message.
 
     `collapse_id` makes a later copy replace an earlier one on the screen: Android's and the web's tag, APNs' collapse

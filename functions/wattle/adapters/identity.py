@@ -6,9 +6,8 @@ Source: Identity Platform, REST reference: `accounts.signUp`, `signInWithPasswor
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wattle.adapters.identity_toolkit import AccountMissing, IdentityToolkit, IdentityUnavailable
 
@@ -22,8 +21,7 @@ class ClaimsTooLong(Exception):
     """Together with the claims that others set, ours do not fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Firebase's own tokens. `expires_in` is in seconds."""
 
     uid: str
@@ -32,8 +30,7 @@ class Session:
     expires_in: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """The state of an account. Tokens of sign-ins before `tokens_valid_after` (Unix seconds) are revoked."""
 
     uid: str

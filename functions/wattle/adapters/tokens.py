@@ -9,8 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 
@@ -46,8 +45,7 @@ class InvalidToken(TokenError):
     """The signature, the algorithm or a claim does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdToken:
+class IdToken(NamedTuple):
     """The claims that Wattle reads. Times are Unix seconds."""
 
     uid: str

@@ -6,8 +6,7 @@ does not bind tighter than `||`.
 
 import re
 from collections.abc import Callable, Container
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 TOPICS_MOST: Final = 5
 # Five topics need no more. Each level is a level of Python's own stack, when it is read and when it is asked.
@@ -17,8 +16,7 @@ _TOKEN: Final = re.compile(r"\s*(&&|\|\||[!()]|'[^']*'|in\b|topics\b)")
 Holds = Callable[[Container[str]], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """The topics it names, and whether it holds for a device with some topics."""
 
     topics: tuple[str, ...]

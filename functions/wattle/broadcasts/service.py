@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wattle.adapters.fcm import FcmCode, TooLarge
 from wattle.adapters.firestore import Firestore, Transaction
@@ -54,8 +53,7 @@ _CODES: Final = (*(code.value for code in FcmCode), "DEVICE_REMOVED", "KIND_OFF"
 _CANCELLABLE: Final = frozenset({BroadcastState.SCHEDULED, BroadcastState.SENDING})
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
+class Ordered(NamedTuple):
     """A broadcast, and whether an earlier call with the same idempotency key made it."""
 
     broadcast: Broadcast

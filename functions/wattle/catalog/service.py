@@ -1,8 +1,7 @@
 """What is for sale, at what price, and how much of it is left."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wattle.adapters.firestore import Document, Firestore, Transaction
 from wattle.admin.service import AuditService
@@ -17,8 +16,7 @@ from wattle.kit.ids import document_id
 from wattle.kit.slices import Slice
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """A product as it is sold now; `unit_price` in minor units of `currency`."""
 
     product_id: str
@@ -27,8 +25,7 @@ class Offer:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A product, and whether an earlier call with the same idempotency key made it."""
 
     product: Product

@@ -5,9 +5,8 @@ function once more. It is gone when it was handled; otherwise it says why not, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from wattle.adapters.firestore import AlreadyExists, Firestore, Increment
 from wattle.dead_letters.repository import COLLECTION, DeadLetterRepository
@@ -18,8 +17,7 @@ from wattle.kit.retry import Deadline
 KEPT: Final = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """An event that `function` failed to handle. `before` and `after` are None where there was no document."""
 
     function: str

@@ -6,9 +6,8 @@ it is, and changes in the same transaction as the devices. A device that somebod
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from wattle.adapters.firestore import Data, Document, Firestore, Transaction
 from wattle.context import Context, Role
@@ -27,8 +26,7 @@ STALE_AFTER: Final = timedelta(days=270)
 _PRUNED_AT_ONCE: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class PushTarget:
+class PushTarget(NamedTuple):
     """A device that a message can be sent to."""
 
     uid: str

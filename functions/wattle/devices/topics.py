@@ -6,8 +6,7 @@ wants that kind pushed. FCM cannot look at preferences when it sends to a topic.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattle.context import Role
 from wattle.users.preferences import Kind
@@ -16,8 +15,7 @@ TOPICS_MOST: Final = 100
 """A person's topics. FCM's own limit is 2,000 an installation."""
 
 
-@dataclass(frozen=True, slots=True)
-class TopicRule:
+class TopicRule(NamedTuple):
     """Topics whose whole name matches `pattern`; only people with `role` may subscribe, where there is one."""
 
     pattern: re.Pattern[str]

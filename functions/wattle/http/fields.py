@@ -5,10 +5,9 @@ the answer smaller, though not cheaper: Firestore bills a whole read for a proje
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -17,8 +16,7 @@ from wattle.errors import FieldError, ValidationFailed
 _NAMES_AT_MOST: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """A tree of names; None stands for all below a name."""
 
     tree: Mapping[str, "Selection | None"]

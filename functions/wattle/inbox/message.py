@@ -1,8 +1,7 @@
 """Something to tell people, in several languages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from wattle.users.preferences import Kind
 
@@ -10,14 +9,12 @@ LANGUAGE: Final = "en"
 """Every message has at least this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     title: str
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """`id`, 64 characters at most, is derived from what happened, so that the same event is told once.
 
     `texts` are by language (`de`, or with a region, `pt-BR`). `data` are texts for the app, `image` and `link` are

@@ -2,11 +2,10 @@
 
 import random
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment on the monotonic clock (seconds) after which work for a request is in vain."""
 
     at: float

@@ -1,8 +1,7 @@
 """Every change of an order goes through here: the fields, version, times and the event, in one transaction."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from wattle.adapters.firestore import SERVER_TIMESTAMP, Document, Firestore, Transaction
 from wattle.context import Context
@@ -15,8 +14,7 @@ from wattle.orders.states import Status
 Kind = Literal["created", "status", "amended", "removed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What becomes of an order: the stored fields that change, and what its event says."""
 
     kind: Kind

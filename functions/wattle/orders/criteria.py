@@ -1,13 +1,12 @@
 """Which orders a list holds, and in which order."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from wattle.orders.states import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Criteria:
+class Criteria(NamedTuple):
     """Of a status, and made from `created_from` to just before `created_to`; None does not restrict. Newest first."""
 
     status: Status | None = None

@@ -1,7 +1,6 @@
 """Placing an order."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wattle.adapters.firestore import SERVER_TIMESTAMP, Firestore, Transaction
 from wattle.catalog.service import CatalogService
@@ -17,8 +16,7 @@ from wattle.orders.shards import shard_of
 from wattle.orders.states import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An order, and whether an earlier call with the same idempotency key made it."""
 
     order: Order

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -123,7 +122,7 @@ class ListOrders(OrderFilter):
 
     @property
     def criteria(self) -> Criteria:
-        return replace(super().criteria, oldest_first=self.sort == "createdAt")
+        return super().criteria._replace(oldest_first=self.sort == "createdAt")
 
     @field_validator("updated_after")
     @classmethod

@@ -1,8 +1,7 @@
 """Orders: reading them, and what `placement` and `amendments` do to them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from wattle.adapters.firestore import Document, Firestore
 from wattle.admin.service import AuditService
@@ -24,8 +23,7 @@ from wattle.orders.sync import SyncPosition
 R = TypeVar("R", bound=Order)
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """Orders that changed, and where the app stands now. `more` says that there may be others."""
 
     rows: Sequence[Order]

@@ -7,16 +7,14 @@ their stamps have. A position therefore never gets past the horizon, which lies 
 keeps the higher version, so that seeing one twice does no harm.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 # A commit is given up after 5 s (adapters.firestore.rpc), and Firestore is told so with the call. Twice that.
 OVERLAP: Final = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class SyncPosition:
+class SyncPosition(NamedTuple):
     """After the row (`at`, `row`), or after all rows of `at` where `row` is None.
 
     `restart` is set once a catch-up of several pages has passed its horizon: the next catch-up starts there.

@@ -7,8 +7,7 @@ complete JSON, and names the cursor of the next. A part also ends where the data
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from pydantic_core import to_json
 
@@ -37,8 +36,7 @@ Page = Callable[[str | None], Sequence[tuple[Document, Any]]]
 """The documents after a path, each with what is written of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(NamedTuple):
     name: str
     page: Page
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from wattle.adapters.firestore import AlreadyExists, Document, Firestore, Transaction
 from wattle.inbox.message import Message
@@ -28,8 +28,7 @@ KEPT: Final = timedelta(days=90)
 _LEASE_MARGIN: Final = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to happen to a message for a person: an outcome for each device; `due` where it waits until then."""
 
     uid: str
@@ -38,8 +37,7 @@ class Plan:
     due: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to send to these devices of a person. `held`: somebody else has it for others of them."""
 
     device_ids: frozenset[str]

@@ -17,8 +17,7 @@ Source: FCM, "FCM error codes", and "Best practices when sending FCM messages at
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from wattle.adapters.fcm import Fcm, FcmCode, Push, Refused, Sent
 from wattle.kit.logging import redacted
@@ -47,8 +46,7 @@ _ALARMS: Final = {
 State = Literal["queued", "sent", "failed", "pruned", "withheld", "deferred"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a message to a device. `code` is FCM's, or says why it was withheld; `name` is FCM's, too.
 
     Where it is `queued`, `wait` is for how many seconds FCM is to be left alone.

@@ -8,10 +8,9 @@ that got the message although nobody wrote it down gets it again under the same 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from wattle.adapters.fcm import CHUNK, Condition, Push, Target, Topic, check_size
 from wattle.devices.service import DeviceService, PushTarget
@@ -40,8 +39,7 @@ _DUE_AT_ONCE: Final = 100
 _RELEASED_AT_ONCE: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(NamedTuple):
     """A person, his devices, and whether a message of some kind may be pushed to them now."""
 
     person: Recipient
@@ -49,8 +47,7 @@ class Addressee:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """How far it got: `remaining` deliveries are to be tried again, those that we know of after `wait` seconds; FCM
     `refused` the message; it was `stopped`.
     """
@@ -106,7 +103,7 @@ class PushService:
         todo = [(uid, id_) for uid, lease in leases.items() for id_ in sorted(lease.device_ids)]
         told = self._send(message, todo, targets, deadline, stop)
         held = sum(lease.held for lease in leases.values())
-        return replace(told, remaining=told.remaining + held)
+        return told._replace(remaining=told.remaining + held)
 
     def addressees(self, uids: Sequence[str], kind: Kind, deadline: Deadline) -> list[Addressee]:
         """These people as a message of this kind would find them now."""
@@ -139,13 +136,13 @@ class PushService:
     ) -> Outcome:
         """Send to a topic or a condition, in English: FCM knows nothing of its subscribers' languages."""
         to = Topic(topic) if topic is not None else Condition(condition or "")
-        (outcome,) = self._sender.send([replace(self._push_to(message, to), dry_run=dry_run)], deadline)
+        (outcome,) = self._sender.send([self._push_to(message, to)._replace(dry_run=dry_run)], deadline)
         return outcome
 
     def dry_run(self, uids: Sequence[str], message: Message, deadline: Deadline) -> list[Outcome]:
         """Have FCM check the message to these people's devices, 100 at most."""
         found = [target for who in self.recipients(uids, message.kind, deadline) for target in who.targets][:CHUNK]
-        return self._sender.send([replace(self._push(message, target, 1), dry_run=True) for target in found], deadline)
+        return self._sender.send([self._push(message, target, 1)._replace(dry_run=True) for target in found], deadline)
 
     def check_size(self, message: Message, language: str, *, to_topics: bool) -> None:
         """See that FCM takes the message in a language.
@@ -155,7 +152,7 @@ class PushService:
         """
         push = self._push_to(message, Topic("any") if to_topics else Target("any", legacy=False), language)
         # As many as a badge can show.
-        check_size(replace(push, badge=None if to_topics else 9999))
+        check_size(push._replace(badge=None if to_topics else 9999))
 
     def counts(
         self, broadcast_id: str, by: Literal["state", "code"], values: Sequence[str], deadline: Deadline
@@ -268,7 +265,7 @@ class PushService:
 
     def _push(self, message: Message, target: PushTarget, badge: int) -> Push:
         push = self._push_to(message, Target(target.value, legacy=target.legacy), target.locale)
-        return replace(push, platform=target.platform, badge=badge)
+        return push._replace(platform=target.platform, badge=badge)
 
     def _push_to(self, message: Message, to: Target | Topic | Condition, locale: str | None = None) -> Push:
         text = message.text(locale)

@@ -3,8 +3,7 @@
 import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattle.rate_limits.policies import Policy
 
@@ -12,8 +11,7 @@ from wattle.rate_limits.policies import Policy
 BUCKETS_MOST: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a caller stands after a request: `remaining` requests now; `reset` seconds until the bucket is full, or,
     where it is empty, until the next request is let through."""
 

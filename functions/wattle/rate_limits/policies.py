@@ -1,11 +1,10 @@
 """The limits, each a token bucket: it holds `quota` requests and refills evenly within `window` seconds."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """`credit` and `lease` are for buckets that instances share: see `RateLimitService`. Both 0: in process only.
 
     A bucket in process counts what reaches this instance: with n instances a caller may get n times the quota.

@@ -1,7 +1,6 @@
 """Who calls: each way in which a token can be wrong has its own code."""
 
 import time
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -249,7 +248,7 @@ class TestAdministrators:
         ],
     )
     def test_what_identity_toolkit_says_now_counts(self, refused, accounts, header, changes, code):
-        accounts.answer = replace(ADMINISTRATOR, **changes)
+        accounts.answer = ADMINISTRATOR._replace(**changes)
         assert refused(header, Access.ADMIN) == code
 
     def test_one_who_is_gone(self, refused, accounts, header):

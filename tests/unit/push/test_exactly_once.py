@@ -14,7 +14,6 @@ import random
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -258,7 +257,7 @@ def new_tag_each_time(world, monkeypatch):
     numbers = itertools.count()
     push = world.services.push
     make = push._push
-    monkeypatch.setattr(push, "_push", lambda *given: replace(make(*given), collapse_id=f"{next(numbers)}"))
+    monkeypatch.setattr(push, "_push", lambda *given: make(*given)._replace(collapse_id=f"{next(numbers)}"))
 
 
 def nothing_written_down(world, monkeypatch):
@@ -314,7 +313,7 @@ def an_id_for_each_event(world, monkeypatch):
     monkeypatch.setattr(
         world.services.push,
         "tell",
-        lambda uid, message, deadline: tell(uid, replace(message, id=f"{message.id}-{next(numbers)}"), deadline),
+        lambda uid, message, deadline: tell(uid, message._replace(id=f"{message.id}-{next(numbers)}"), deadline),
     )
 
 

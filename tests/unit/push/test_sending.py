@@ -1,7 +1,6 @@
 """What becomes of a message by what FCM answers and by what the person wants: also what must not be sent."""
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -377,5 +376,5 @@ class TestExplained:
 def test_what_the_message_itself_is_refused_for_is_told_apart_from_other_failures():
     refused = Outcome("failed", "INVALID_ARGUMENT")
     assert is_message_refused(refused)
-    assert not is_message_refused(replace(refused, state="pruned"))
-    assert not is_message_refused(replace(refused, code="SENDER_ID_MISMATCH"))
+    assert not is_message_refused(refused._replace(state="pruned"))
+    assert not is_message_refused(refused._replace(code="SENDER_ID_MISMATCH"))

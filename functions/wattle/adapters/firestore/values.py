@@ -12,7 +12,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from wattle.adapters.firestore.messages import Value
 
@@ -66,8 +66,7 @@ class Document:
         return self.path.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What a query found, and `read_time`: the documents are as every commit up to then left them (server's clock)."""
 
     documents: list[Document]

@@ -1,24 +1,21 @@
 """Writes of a commit. Paths are from the database's root, such as `orders/abc`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wattle.adapters.firestore.messages import FieldTransform, WriteMessage
 from wattle.adapters.firestore.values import SERVER_TIMESTAMP, Increment, encode
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(NamedTuple):
     """Make a document; the commit fails with AlreadyExists where it exists."""
 
     path: str
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """Change the named fields (dotted paths reach into maps); a value of None stores null.
 
     The commit fails with PreconditionFailed where the document is missing, or was last updated at another time than
@@ -31,8 +28,7 @@ class Update:
     upsert: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """Remove a document. It is no error if it is missing."""
 
     path: str

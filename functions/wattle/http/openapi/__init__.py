@@ -9,12 +9,11 @@ description, never at start.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
 from itertools import groupby
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
@@ -37,8 +36,7 @@ Schemas = Mapping[tuple[str, str], Any]
 """By the route's name and the part of its request or answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a route answers with when all goes well, read from its endpoint's return type."""
 
     status: int

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 from pydantic.alias_generators import to_camel
@@ -19,8 +18,7 @@ class _Generator(GenerateJsonSchema):
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Schemas:
+class Schemas(NamedTuple):
     """Schemas by key, and the components that they refer to."""
 
     by_key: Mapping[Key, Any]
