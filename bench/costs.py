@@ -100,10 +100,10 @@ def _compared() -> dict[str, dict[str, dict[str, int]]]:
             paths = [(name, request.method, request.path, request.body) for name, request in asked]
             paths.append((f"list 20, page {DEEP}", "GET", path_of_page(server.kind, http, DEEP), None))
             for name, method, path, body in paths:
-                before = meter.total
+                before = meter.total()
                 answer = http.request(method, path, json=body)
                 answer.raise_for_status()
-                bill = meter.total - before
+                bill = meter.total() - before
                 size = int(answer.headers["Content-Length"])
                 call = Call(bill.reads, bill.writes, bill.deletes, bill.calls, size)
                 figures.setdefault(name, {})[server.kind.title] = asdict(call)

@@ -67,9 +67,9 @@ class _Page:
 
     def measure(self) -> tuple[int, float]:
         """Billed reads of one request, and its milliseconds."""
-        before = self._meter.total
+        before = self._meter.total()
         page = self._get()
-        reads = (self._meter.total - before).reads
+        reads = (self._meter.total() - before).reads
         assert len(page["data"]) == LIMIT, "the page is not full"
         return reads, _time(self._get)
 

@@ -39,14 +39,15 @@ class Bill:
 
 
 class Meter:
-    """Listens on a port of its own; a context manager. `total` is what it has counted since it started."""
+    """Listens on a port of its own; a context manager."""
 
     def __init__(self, firestore: str) -> None:
         """`firestore` is host:port of the local Firestore."""
         (port,) = free_ports(1)
         self.host = f"127.0.0.1:{port}"
-        self._lock = threading.Lock()
-        self.total = Bill()
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._total = Bill()
         self._channel = grpc.insecure_channel(firestore, options=[("grpc.max_receive_message_length", -1)])
         self._server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.max_receive_message_length", -1)])
         self._server.add_generic_rpc_handlers((_Handler(self),))
@@ -62,7 +63,16 @@ class Meter:
         self._server.stop(0).wait()
         self._channel.close()
 
+    def total(self) -> Bill:
+        """What was counted since it started. It waits for calls under way: some clients answer before theirs ends."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._under_way, timeout=10):
+                raise RuntimeError("a call to Firestore does not end")
+            return self._total
+
     def forward(self, method: str, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        with self._changed:
+            self._under_way += 1
         # A call with one answer and a stream of answers are the same on the wire, so this serves both.
         call = self._channel.unary_stream(method)(
             request,
@@ -83,14 +93,16 @@ class Meter:
             self._count(_billed(method.removeprefix(_SERVICE), request, answers))
 
     def _count(self, bill: Bill) -> None:
-        with self._lock:
-            total = self.total
-            self.total = Bill(
+        with self._changed:
+            total = self._total
+            self._total = Bill(
                 total.reads + bill.reads,
                 total.writes + bill.writes,
                 total.deletes + bill.deletes,
                 total.calls + bill.calls,
             )
+            self._under_way -= 1
+            self._changed.notify_all()
 
 
 class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
