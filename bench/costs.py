@@ -60,13 +60,13 @@ def measure() -> dict[str, Any]:
 
 def _by_route() -> list[dict[str, Any]]:
     from tests.backend import Backend  # noqa: PLC0415 (only who measures needs what only tests need)
-    from tests.costs import measured  # noqa: PLC0415
-    from tests.people import People  # noqa: PLC0415
-    from tests.samples import World  # noqa: PLC0415
+    from tests.costs import measured  # noqa: PLC0415 (as above)
+    from tests.people import People  # noqa: PLC0415 (as above)
+    from tests.samples import World  # noqa: PLC0415 (as above)
 
-    from firesuite.ports import Ports  # noqa: PLC0415
-    from firesuite.project import Project  # noqa: PLC0415
-    from firesuite.suite import Suite  # noqa: PLC0415
+    from firesuite.ports import Ports  # noqa: PLC0415 (as above)
+    from firesuite.project import Project  # noqa: PLC0415 (as above)
+    from firesuite.suite import Suite  # noqa: PLC0415 (as above)
 
     with ExitStack() as stack:
         backend = Backend(stack.enter_context(Suite(Project.load(ROOT), ports=Ports.free())))
@@ -79,11 +79,11 @@ def _by_route() -> list[dict[str, Any]]:
 def _compared() -> dict[str, dict[str, dict[str, int]]]:
     """By request and server."""
     import httpx  # noqa: PLC0415 (as above)
-    from bench.depth import path_of_page  # noqa: PLC0415
-    from bench.meter import Meter  # noqa: PLC0415
-    from bench.scenarios import SCENARIOS, check_equal  # noqa: PLC0415
-    from bench.servers import ALL  # noqa: PLC0415
-    from bench.stage import Stage  # noqa: PLC0415
+    from bench.depth import path_of_page  # noqa: PLC0415 (as above)
+    from bench.meter import Meter  # noqa: PLC0415 (as above)
+    from bench.scenarios import SCENARIOS, check_equal  # noqa: PLC0415 (as above)
+    from bench.servers import ALL  # noqa: PLC0415 (as above)
+    from bench.stage import Stage  # noqa: PLC0415 (as above)
 
     figures: dict[str, dict[str, dict[str, int]]] = {}
     with Stage() as stage, ExitStack() as stack:

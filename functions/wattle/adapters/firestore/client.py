@@ -129,7 +129,7 @@ class Firestore:
 
     def commit(self, writes: Sequence[Write], deadline: Deadline) -> None:
         """Apply all of the writes, or none. One round trip."""
-        guard.present()()
+        guard.ask()
         request = m.CommitRequest(database=self._database, writes=[encode_write(write, self._root) for write in writes])
         self._rpc.commit(request, deadline)
 

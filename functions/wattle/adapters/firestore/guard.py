@@ -47,3 +47,8 @@ def guarded(condition: Callable[[], Condition]) -> Iterator[None]:
 def present() -> Condition:
     """The condition of the block."""
     return _guard.get()()
+
+
+def ask() -> None:
+    """Return where the block's condition holds; what it raises goes to whoever commits."""
+    present()()

@@ -142,7 +142,7 @@ def run_transaction(rpc: Rpc, database: str, work: Callable[[Transaction], T], d
         transaction = Transaction(rpc, database, deadline, uncertain=uncertain)
         try:
             result = work(transaction)
-            guard.present()()
+            guard.ask()
         except (FirestoreContention, FirestoreUnavailable) as error:
             failure = error
             transaction.rollback()
