@@ -37,10 +37,10 @@ with the same Idempotency-Key, as apps are told to, until he is answered; any ot
 ends the run. Memory is PSS, MB.
 """
 _WHY: Final = """
-Known cause: the answer to the read that begins a transaction is lost with its connection. Nobody knows that
-transaction then, and the local Firestore keeps its locks for 60 seconds, as production does: whoever writes the
-same documents, here the one order of that Idempotency-Key, waits as long. To begin with a call of its own would
-prevent it, at one call to Firestore more for every change; Google's own clients begin as Wattle does.
+One cause is known: the answer to the read that begins a transaction is lost with its connection. Nobody knows that
+transaction then, and the local Firestore keeps its locks for 60 seconds: whoever writes the same documents, such
+as the order of that Idempotency-Key, waits as long. To begin with a call of its own would prevent it, at one call
+to Firestore more for every change; Google's own clients begin as Wattle does.
 """
 
 
