@@ -16,7 +16,7 @@ from wattle.adapters.firestore import Create, Firestore
 from wattle.adapters.firestore.client import open_channel
 from wattle.kit.retry import Deadline
 
-PATIENCE = float(os.environ.get("TEST_PATIENCE", "20"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "60"))
 """Seconds that a test waits for something that must happen; only a failing test waits that long."""
 
 
@@ -113,12 +113,12 @@ class Backend:
             "updatedAt": datetime.now(UTC),
             "version": 1,
         }
-        self.firestore.commit([Create(f"products/{product_id}", stored | data)], Deadline.after(10))
+        self.firestore.commit([Create(f"products/{product_id}", stored | data)], Deadline.after(60))
         return product_id
 
     def document(self, path: str):
         """The fields of a document, None where there is none."""
-        found = self.firestore.get(path, Deadline.after(10))
+        found = self.firestore.get(path, Deadline.after(60))
         return found and found.data
 
     def pushes(self, uid_or_target: str) -> list[dict]:

@@ -34,7 +34,7 @@ class Browser:
         return self.run("return [...document.querySelectorAll(arguments[0])].map((node) => node.innerText)", selector)
 
     def wait_for(self, selector, expected):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while (seen := self.texts(selector)) != expected:
             assert time.monotonic() < deadline, f"{selector} shows {seen}, not {expected}"
             time.sleep(0.05)
@@ -50,10 +50,10 @@ class Browser:
 
 
 def wait_until_ready(url):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
-            if requests.get(f"{url}/status", timeout=5).json()["value"]["ready"]:
+            if requests.get(f"{url}/status", timeout=60).json()["value"]["ready"]:
                 return
         except requests.exceptions.ConnectionError:
             assert time.monotonic() < deadline, "chromedriver does not answer"

@@ -84,5 +84,5 @@ class Instance:
         # The list of revocations is renewed beside the requests: not on a channel that is closed.
         for thread in threading.enumerate():
             if thread.name == "revocations":
-                thread.join(timeout=10)
+                thread.join(timeout=60)
         self._channel.close()

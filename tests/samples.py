@@ -52,7 +52,7 @@ class World:
             Create(f"users/{owner.uid}/notifications/{id_}", entry),
             Update(f"users/{owner.uid}/counters/inbox", {"unread": Increment(1)}, upsert=True),
         ]
-        self.backend.firestore.commit(writes, Deadline.after(10))
+        self.backend.firestore.commit(writes, Deadline.after(60))
         return id_
 
     def device(self, owner):

@@ -82,7 +82,7 @@ class TestBatch:
         together = threading.Barrier(10)
 
         def meet(_call):
-            together.wait(timeout=10)
+            together.wait(timeout=60)
 
         api.faults.follow(meet)
         body = {"requests": [{"path": f"/v1/orders/o{number}"} for number in range(10)]}

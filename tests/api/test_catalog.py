@@ -16,7 +16,7 @@ NEW = {"name": "Long black", "unitPrice": 480, "currency": "AUD"}
 def audit(backend, product):
     """The diffs in the audit log of a product, by version of the product."""
     found = backend.firestore.query(
-        Query("auditLog", where=[("target", "==", f"products/{product}")]), Deadline.after(10)
+        Query("auditLog", where=[("target", "==", f"products/{product}")]), Deadline.after(60)
     )
     return [entry.data for entry in sorted(found, key=lambda entry: entry.data["at"])]
 

@@ -34,7 +34,7 @@ def devices(user):
 
 def owners(backend, target):
     """Everybody who has a device with this target."""
-    found = backend.firestore.query(Query("devices", where=[("userId", ">", "")], everywhere=True), Deadline.after(10))
+    found = backend.firestore.query(Query("devices", where=[("userId", ">", "")], everywhere=True), Deadline.after(60))
     return [(d.data["userId"], d.id) for d in found if target in d.data["target"].values()]
 
 
@@ -172,7 +172,7 @@ class TestPruning:
             register(user, name)
             seen = datetime.now(UTC) - timedelta(days=days)
             path = f"users/{user.uid}/devices/{name}"
-            backend.firestore.commit([Update(path, {"lastSeenAt": seen})], Deadline.after(10))
+            backend.firestore.commit([Update(path, {"lastSeenAt": seen})], Deadline.after(60))
         key = backend.document(f"users/{user.uid}/devices/stale")["installation"]
         backend.suite.control.run_function("pruneDaily")
         eventually(lambda: "stale" not in devices(user))

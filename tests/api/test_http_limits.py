@@ -123,7 +123,7 @@ class TestShared:
     def test_the_store_names_nobody_and_forgets(self, api, backend, place, user):
         for _ in range(ORDERS.credit + 1):
             place(api)
-        buckets = backend.firestore.query(Query("rateLimits"), Deadline.after(10))
+        buckets = backend.firestore.query(Query("rateLimits"), Deadline.after(60))
         assert buckets
         for bucket in buckets:
             assert re.fullmatch(r"[0-9a-f]{40}", bucket.id)

@@ -18,7 +18,7 @@ def code(response):
 def raw(backend, user, head, *chunks):
     """A request written byte by byte: its status and its body."""
     url = urlsplit(backend.api)
-    with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
+    with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
         connection.sendall(
             f"POST {url.path}/v1/orders HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n"
             f"Authorization: Bearer {user.token}\r\nContent-Type: application/json\r\n{head}\r\n\r\n".encode()

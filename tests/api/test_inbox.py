@@ -38,7 +38,7 @@ def put(backend, user, count, start=0):
         }
         writes.append(Create(f"users/{user.uid}/notifications/{id_}", entry))
     writes.append(Update(f"users/{user.uid}/counters/inbox", {"unread": Increment(count)}, upsert=True))
-    backend.firestore.commit(writes, Deadline.after(10))
+    backend.firestore.commit(writes, Deadline.after(60))
     return ids
 
 
@@ -167,7 +167,7 @@ class TestWhatGoesPastTheApi:
         ids = put(backend, user, 3)
         user.post(f"{PATH}/{ids[0]}/read")
         for id_ in ids[:2]:
-            backend.firestore.commit([Delete(f"users/{user.uid}/notifications/{id_}")], Deadline.after(10))
+            backend.firestore.commit([Delete(f"users/{user.uid}/notifications/{id_}")], Deadline.after(60))
         eventually(lambda: unread(user) == 1)
         assert backend.suite.control.await_idle()
         assert unread(user) == 1

@@ -71,7 +71,7 @@ class TestCancel:
 
     def test_a_product_that_is_gone_is_passed_over(self, backend, user):
         order = placed(user, (gone := backend.product(stock=5), 1), (here := backend.product(stock=5), 1))
-        backend.firestore.commit([Delete(f"products/{gone}")], Deadline.after(10))
+        backend.firestore.commit([Delete(f"products/{gone}")], Deadline.after(60))
         assert user.post(f"/v1/orders/{order['id']}/cancel").status_code == 200
         assert backend.document(f"products/{gone}") is None
         assert stock(backend, here) == 5

@@ -15,7 +15,7 @@ IN_2001 = {"createdFrom": "2001-01-01T00:00:00Z", "createdTo": "2001-01-02T00:00
 
 def made_at(backend, order, moment):
     """Make an order look as if it was placed then."""
-    backend.firestore.commit([Update(f"orders/{order['id']}", {"createdAt": moment})], Deadline.after(10))
+    backend.firestore.commit([Update(f"orders/{order['id']}", {"createdAt": moment})], Deadline.after(60))
 
 
 def ids(response):

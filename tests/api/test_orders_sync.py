@@ -48,7 +48,7 @@ class App:
 
 def changed_at(backend, order, moment, **fields):
     """Make a change look as if Firestore had stamped it then."""
-    backend.firestore.commit([Update(f"orders/{order['id']}", {"changedAt": moment, **fields})], Deadline.after(10))
+    backend.firestore.commit([Update(f"orders/{order['id']}", {"changedAt": moment, **fields})], Deadline.after(60))
 
 
 def long_ago(backend, *orders):

@@ -21,7 +21,7 @@ def consents(backend, user):
     from wattle.adapters.firestore import Query
     from wattle.kit.retry import Deadline
 
-    return [d.data for d in backend.firestore.query(Query(f"users/{user.uid}/consents"), Deadline.after(10))]
+    return [d.data for d in backend.firestore.query(Query(f"users/{user.uid}/consents"), Deadline.after(60))]
 
 
 def test_nobody_reads_or_changes_them_without_signing_in(backend):

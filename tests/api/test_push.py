@@ -217,7 +217,7 @@ class TestScheduleAndCancel:
         assert statistics(admin, broadcast)["broadcast"]["state"] == "scheduled"
         assert screen(backend, target) == []
         due = {"scheduledAt": datetime.now(UTC) - timedelta(seconds=1)}
-        backend.firestore.commit([Update(f"broadcasts/{broadcast['id']}", due)], Deadline.after(10))
+        backend.firestore.commit([Update(f"broadcasts/{broadcast['id']}", due)], Deadline.after(60))
         backend.suite.control.run_function("sweepPushes")
         assert sent(admin, broadcast)["deliveries"] == {"sent": 1}
         assert len(screen(backend, target)) == 1
@@ -228,7 +228,7 @@ class TestScheduleAndCancel:
         for _ in range(2):
             assert admin.post(f"{PATH}/{broadcast['id']}/cancel").json()["data"]["state"] == "cancelled"
         due = {"scheduledAt": datetime.now(UTC) - timedelta(seconds=1)}
-        backend.firestore.commit([Update(f"broadcasts/{broadcast['id']}", due)], Deadline.after(10))
+        backend.firestore.commit([Update(f"broadcasts/{broadcast['id']}", due)], Deadline.after(60))
         backend.suite.control.run_function("sweepPushes")
         assert backend.suite.control.await_idle()
         assert statistics(admin, broadcast)["broadcast"]["state"] == "cancelled"

@@ -52,7 +52,7 @@ class TestHome:
         together = threading.Barrier(3)
 
         def meet(_call):
-            together.wait(timeout=10)
+            together.wait(timeout=60)
 
         api.faults.follow(meet)
         response = api.http.get("/v1/screens/home", headers=customer.headers)

@@ -17,7 +17,7 @@ PLENTY = 2 * SHARDED_FROM
 
 def shards(backend, product):
     """What is in the product's shards."""
-    found = backend.firestore.query(Query(f"products/{product}/stock"), Deadline.after(10))
+    found = backend.firestore.query(Query(f"products/{product}/stock"), Deadline.after(60))
     return [shard.data["left"] for shard in found]
 
 

@@ -45,7 +45,7 @@ def customer(backend, admin):
     assert moved.status_code == 200
     admin.put(f"/v1/admin/users/{user.uid}/role", {"role": None})
     deferral = {"userId": user.uid, "message": {"id": "m"}, "dueAt": utc_now(), "expiresAt": utc_now()}
-    backend.firestore.commit([Create(f"deferrals/test-{user.uid}", deferral)], Deadline.after(10))
+    backend.firestore.commit([Create(f"deferrals/test-{user.uid}", deferral)], Deadline.after(60))
     eventually(lambda: backend.pushes(f"one-{user.uid}"))
     return user
 
@@ -107,7 +107,7 @@ class TestParts:
         """The parts, read one after the other."""
         identity = Identity(IdentityToolkit(backend.project_id, "k", f"127.0.0.1:{backend.suite.ports.auth}"))
         service = ExportService(backend.firestore, identity=identity, clock=utc_now, **sizes)
-        ctx = Context("r", Deadline.after(30), Caller(uid=uid, role=None, auth_time=int(time.time())))
+        ctx = Context("r", Deadline.after(60), Caller(uid=uid, role=None, auth_time=int(time.time())))
         parts, after = [], None
         while True:
             parts.append(json.loads(b"".join(service.export(ctx, after, list))))
@@ -126,7 +126,7 @@ class TestParts:
                 *(Create(f"users/{user.uid}/notifications/n{n}", {"readAt": None, "n": n}) for n in range(7)),
                 *(Create(f"orders/{user.uid}-{n}", {**nobody, "status": "pending", "n": n}) for n in range(5)),
             ],
-            Deadline.after(10),
+            Deadline.after(60),
         )
         return user
 
@@ -158,6 +158,6 @@ class TestParts:
     def test_what_is_in_memory_is_a_page(self, backend, reader):
         identity = Identity(IdentityToolkit(backend.project_id, "k", f"127.0.0.1:{backend.suite.ports.auth}"))
         service = ExportService(backend.firestore, identity=identity, clock=utc_now, page=1)
-        ctx = Context("r", Deadline.after(30), Caller(uid=reader.uid, role=None, auth_time=0))
+        ctx = Context("r", Deadline.after(60), Caller(uid=reader.uid, role=None, auth_time=0))
         pieces = list(service.export(ctx, None, str))
         assert max(piece.count(b'"path"') for piece in pieces) == 1

@@ -79,7 +79,7 @@ def erasure(backend, channel, faults, identity):
 
 
 def documents(backend, *queries):
-    return [row for query in queries for row in backend.firestore.query(query, Deadline.after(10))]
+    return [row for query in queries for row in backend.firestore.query(query, Deadline.after(60))]
 
 
 def traces(backend, uid):
@@ -98,7 +98,7 @@ def traces(backend, uid):
 def left(backend, user):
     """He deleted his account, and the grace period is over."""
     assert user.delete("/v1/users/me").status_code == 200
-    backend.firestore.commit([Update(f"users/{user.uid}", {"purgeAt": PAST})], Deadline.after(10))
+    backend.firestore.commit([Update(f"users/{user.uid}", {"purgeAt": PAST})], Deadline.after(60))
     return user
 
 
@@ -112,7 +112,7 @@ def stored(backend, uid, *, orders=3, notifications=5):
         order = {"userId": uid, "version": 2, "status": "confirmed", "total": 1100, "note": "x", "shippingAddress": {}}
         writes.append(Create(f"orders/{order_id}", order))
         writes += [Create(f"orders/{order_id}/events/{n}", {"reason": "ill", "type": "status"}) for n in (1, 2)]
-    backend.firestore.commit(writes, Deadline.after(10))
+    backend.firestore.commit(writes, Deadline.after(60))
     return ids
 
 
@@ -175,14 +175,14 @@ class TestPurge:
 
     def test_not_before_its_time(self, backend, erasure, people, member):
         member.delete("/v1/users/me")
-        assert erasure.purge(member.uid, Deadline.after(30)) is False
+        assert erasure.purge(member.uid, Deadline.after(60)) is False
         assert backend.document(f"users/{member.uid}")["deletedAt"] is not None
         assert people.account(member.uid).get("disabled", False) is False
 
     def test_not_who_came_back(self, backend, erasure, people, member):
         left(backend, member)
         people.sign_in(member.email).get("/v1/users/me")
-        assert erasure.purge(member.uid, Deadline.after(30)) is False
+        assert erasure.purge(member.uid, Deadline.after(60)) is False
         assert people.account(member.uid) is not None
         assert backend.document(f"users/{member.uid}")["deletedAt"] is None
 
@@ -190,37 +190,37 @@ class TestPurge:
         """The claim was taken away, and then the process ended before the commit."""
         left(backend, member)
         backend.account(member.uid, customAttributes="{}")
-        assert erasure.purge(member.uid, Deadline.after(30)) is False
+        assert erasure.purge(member.uid, Deadline.after(60)) is False
         assert backend.document(f"users/{member.uid}")["deletedAt"] is None
         assert people.sign_in(member.email).get("/v1/users/me").status_code == 200
 
     def test_who_was_disabled_meanwhile_is_purged_all_the_same(self, backend, erasure, admin, member):
         left(backend, member)
         admin.post(f"/v1/admin/users/{member.uid}/disable")
-        assert erasure.purge(member.uid, Deadline.after(30)) is True
+        assert erasure.purge(member.uid, Deadline.after(60)) is True
         assert traces(backend, member.uid) == []
 
     def test_whose_account_was_removed_elsewhere_too(self, backend, erasure, identity, member):
         left(backend, member)
         identity.delete(member.uid)
-        assert erasure.purge(member.uid, Deadline.after(30)) is True
+        assert erasure.purge(member.uid, Deadline.after(60)) is True
         assert traces(backend, member.uid) == []
 
     def test_once_begun_nobody_comes_back(self, backend, erasure, people, member):
         left(backend, member)
         again = people.sign_in(member.email)
-        assert erasure._begin(member.uid, Deadline.after(30)) is True
+        assert erasure._begin(member.uid, Deadline.after(60)) is True
         assert again.get("/v1/users/me").json()["code"] == "ACCOUNT_DELETED"
         signed = backend.http.post("/v1/auth/login", json={"email": member.email, "password": "correct horse"})
         assert signed.json()["code"] == "INVALID_CREDENTIALS"
-        assert erasure.purge(member.uid, Deadline.after(30)) is True
+        assert erasure.purge(member.uid, Deadline.after(60)) is True
 
     def test_twice_and_twice_at_once_is_once(self, backend, erasure, member):
         orders = stored(backend, member.uid)
         left(backend, member)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: erasure.purge(member.uid, Deadline.after(60)), range(2)))
-        assert erasure.purge(member.uid, Deadline.after(30)) is False
+        assert erasure.purge(member.uid, Deadline.after(60)) is False
         assert traces(backend, member.uid) == []
         assert backend.document(f"purges/{pseudonym(member.uid)}")["counts"] == COUNTS
         assert all(backend.document(f"orders/{order_id}")["total"] == 1100 for order_id in orders)
@@ -237,7 +237,7 @@ class TestPurge:
     def test_without_time_it_waits_for_the_next_run(self, backend, erasure, member):
         left(backend, member)
         assert erasure.purge_due(Deadline.after(5)) == 0
-        assert erasure.purge(member.uid, Deadline.after(30)) is True
+        assert erasure.purge(member.uid, Deadline.after(60)) is True
 
 
 def killed_at(number):
@@ -268,16 +268,16 @@ class TestKilled:
             # As `DELETE /v1/users/me` leaves it behind; that one waits for the next second.
             backend.account(user.uid, customAttributes='{"accountState":"deleted"}')
             profile = {"deletedAt": PAST, "purgeAt": PAST, "notificationPreferences": {}, "version": 1}
-            backend.firestore.commit([Create(f"users/{user.uid}", profile)], Deadline.after(10))
+            backend.firestore.commit([Create(f"users/{user.uid}", profile)], Deadline.after(60))
 
             faults.follow(killed_at(number))
             try:
-                erasure.purge(user.uid, Deadline.after(30))
+                erasure.purge(user.uid, Deadline.after(60))
                 last = len(faults.calls) < number
             except Killed:
                 last = False
                 faults.follow(nothing)
-                erasure.purge(user.uid, Deadline.after(30))
+                erasure.purge(user.uid, Deadline.after(60))
             assert traces(backend, user.uid) == []
             assert people.account(user.uid) is None
             assert backend.document(f"purges/{pseudonym(user.uid)}")["counts"] == COUNTS
@@ -293,9 +293,9 @@ class TestKilled:
         for _ in range(2):
             identity.breaks = 1
             with pytest.raises(IdentityUnavailable):
-                erasure.purge(member.uid, Deadline.after(30))
+                erasure.purge(member.uid, Deadline.after(60))
             assert backend.document(f"users/{member.uid}")
-        assert erasure.purge(member.uid, Deadline.after(30)) is True
+        assert erasure.purge(member.uid, Deadline.after(60)) is True
         assert traces(backend, member.uid) == []
         assert identity.account(member.uid) is None
         assert backend.document(f"purges/{pseudonym(member.uid)}")["counts"] == COUNTS

@@ -31,11 +31,11 @@ def written(backend, admin):
     shop.post(f"/v1/admin/orders/{placed.json()['data']['id']}/status", {"status": "confirmed"})
     device = {"fid": f"c{person.uid[:21]}", "platform": "ios", "appVersion": "1.0", "locale": "en-AU"}
     assert person.put("/v1/users/me/devices/phone", device).status_code == 200
-    one.services.push.tell(person.uid, message("now"), Deadline.after(10))
+    one.services.push.tell(person.uid, message("now"), Deadline.after(60))
     assert person.patch("/v1/users/me", {"timezone": "Etc/UTC"}).status_code == 200
     hours = {"start": in_hours(-2), "end": in_hours(2)}
     assert person.patch("/v1/users/me/notification-preferences", {"quietHours": hours}).status_code == 200
-    one.services.push.tell(person.uid, message("later"), Deadline.after(10))
+    one.services.push.tell(person.uid, message("later"), Deadline.after(60))
     texts = {"en": {"title": "Tea", "body": "Fresh tea"}}
     news = {
         "audience": {"users": [person.uid]},
@@ -45,7 +45,7 @@ def written(backend, admin):
     }
     assert shop.post("/v1/admin/push", news).status_code == 202
     letter = Letter("onOrderWritten", "event-1", "orders/x", {}, datetime.now(UTC), None, {"userId": person.uid})
-    one.services.dead_letters.keep(letter, "INTERNAL", Deadline.after(10))
+    one.services.dead_letters.keep(letter, "INTERNAL", Deadline.after(60))
     assert person.post("/v1/auth/logout", {"everywhere": True}).status_code == 200
     found = {}
     for write in recording.writes:

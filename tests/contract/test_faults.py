@@ -131,7 +131,7 @@ def stage(backend, people):
     def forget(transaction_id):
         request = m.RollbackRequest(database=backend.firestore._database, transaction=transaction_id)
         with suppress(FirestoreError):  # it is over
-            backend.firestore._rpc.rollback(request, Deadline.after(10))
+            backend.firestore._rpc.rollback(request, Deadline.after(60))
 
     # Waiting is tested elsewhere: between attempts, and for the second after a revocation.
     no_wait = SimpleNamespace(sleep=lambda _seconds: None)
@@ -270,7 +270,7 @@ class TestFireemusOwnFaults:
                 assert answers[1].status_code == 201
         finally:
             control.clear_fault_plan()
-        shards = backend.firestore.query(Query(f"products/{product}/stock"), Deadline.after(10))
+        shards = backend.firestore.query(Query(f"products/{product}/stock"), Deadline.after(60))
         assert stock(backend, product) + sum(shard.data["left"] for shard in shards) == pieces - 4
-        orders = backend.firestore.query(Query("orders", where=[("userId", "==", user.uid)]), Deadline.after(10))
+        orders = backend.firestore.query(Query("orders", where=[("userId", "==", user.uid)]), Deadline.after(60))
         assert len(orders) == 4

@@ -50,32 +50,32 @@ VALUES = {
 
 def within(firestore, work):
     """A query inside a transaction."""
-    firestore.transaction(lambda transaction: work(transaction) and None, Deadline.after(10))
+    firestore.transaction(lambda transaction: work(transaction) and None, Deadline.after(60))
 
 
 OTHERS = (
-    lambda f: RevocationRepository(f).since(NOW, None, 10, Deadline.after(10)),
-    lambda f: list(DeviceRepository(f).of_users(["u"], Deadline.after(10))),
-    lambda f: DeviceRepository(f).of_user("u", Deadline.after(10)),
+    lambda f: RevocationRepository(f).since(NOW, None, 10, Deadline.after(60)),
+    lambda f: list(DeviceRepository(f).of_users(["u"], Deadline.after(60))),
+    lambda f: DeviceRepository(f).of_user("u", Deadline.after(60)),
     lambda f: within(f, lambda t: DeviceRepository(f).of_user_in(t, "u")),
     lambda f: within(f, lambda t: DeviceRepository(f).unseen_since_in(t, NOW, 10)),
-    lambda f: NotificationRepository(f).count_unread("u", Deadline.after(10)),
+    lambda f: NotificationRepository(f).count_unread("u", Deadline.after(60)),
     lambda f: within(f, lambda t: NotificationRepository(f).unread_in(t, "u", NOW, 10)),
     lambda f: within(f, lambda t: DeliveryRepository(f).in_state_in(t, "u", "n", ["queued", "leased"])),
-    lambda f: DeliveryRepository(f).of_notification("u", "n", Deadline.after(10)),
-    lambda f: DeliveryRepository(f).due(NOW, 10, Deadline.after(10)),
-    lambda f: DeliveryRepository(f).count("b", "state", "sent", Deadline.after(10)),
-    lambda f: DeliveryRepository(f).count("b", "code", "UNREGISTERED", Deadline.after(10)),
-    lambda f: DeviceRepository(f).subscribed("t", 10, Deadline.after(10)),
-    lambda f: BroadcastRepository(f).waiting_chunks("b", Deadline.after(10)),
-    lambda f: BroadcastRepository(f).in_state("scheduled", "scheduledAt", NOW, 10, Deadline.after(10)),
-    lambda f: BroadcastRepository(f).in_state("sending", "updatedAt", NOW, 10, Deadline.after(10)),
-    lambda f: PersonalDataRepository(f).due(NOW, 10, Deadline.after(10)),
-    lambda f: PersonalDataRepository(f).below_user("u", "devices", None, 10, Deadline.after(10)),
-    lambda f: PersonalDataRepository(f).orders("u", None, 10, Deadline.after(10)),
-    lambda f: PersonalDataRepository(f).deferrals("u", None, 10, Deadline.after(10)),
+    lambda f: DeliveryRepository(f).of_notification("u", "n", Deadline.after(60)),
+    lambda f: DeliveryRepository(f).due(NOW, 10, Deadline.after(60)),
+    lambda f: DeliveryRepository(f).count("b", "state", "sent", Deadline.after(60)),
+    lambda f: DeliveryRepository(f).count("b", "code", "UNREGISTERED", Deadline.after(60)),
+    lambda f: DeviceRepository(f).subscribed("t", 10, Deadline.after(60)),
+    lambda f: BroadcastRepository(f).waiting_chunks("b", Deadline.after(60)),
+    lambda f: BroadcastRepository(f).in_state("scheduled", "scheduledAt", NOW, 10, Deadline.after(60)),
+    lambda f: BroadcastRepository(f).in_state("sending", "updatedAt", NOW, 10, Deadline.after(60)),
+    lambda f: PersonalDataRepository(f).due(NOW, 10, Deadline.after(60)),
+    lambda f: PersonalDataRepository(f).below_user("u", "devices", None, 10, Deadline.after(60)),
+    lambda f: PersonalDataRepository(f).orders("u", None, 10, Deadline.after(60)),
+    lambda f: PersonalDataRepository(f).deferrals("u", None, 10, Deadline.after(60)),
     lambda f: within(f, lambda t: PersonalDataRepository(f).pseudonymise_audit_in(t, "nobody", "p", 10)),
-    lambda f: OrderRepository(f).events("o", 2, 10, Deadline.after(10)),
+    lambda f: OrderRepository(f).events("o", 2, 10, Deadline.after(60)),
 )
 
 
@@ -150,7 +150,7 @@ def own_order(backend, user):
     amounts = {"items": [], "subtotal": 0, "tax": 0, "total": 0, "shippingAddress": None, "note": None}
     order_id = f"index{time.monotonic_ns()}"
     order |= amounts | {"createdAt": NOW, "updatedAt": NOW, "changedAt": NOW, "shard": 0}
-    backend.firestore.commit([Create(f"orders/{order_id}", order)], Deadline.after(10))
+    backend.firestore.commit([Create(f"orders/{order_id}", order)], Deadline.after(60))
     return order_id
 
 
@@ -221,7 +221,7 @@ class TestTheLocalFirestoreAgrees:
         # What document holds a collection makes no difference for its indexes, but for cursors.
         request.structured_query.ClearField("start_at")
         try:
-            firestore._rpc.run_query(request, Deadline.after(10))
+            firestore._rpc.run_query(request, Deadline.after(60))
         except FirestoreError as error:
             if "requires an index" in str(error):
                 return True

@@ -54,7 +54,7 @@ def test_a_restored_database_is_verified_in_all_of_them():
 def everything(backend):
     """Every document of every collection of the inventory."""
     for group in FIELDS:
-        yield from backend.firestore.query(Query(group, everywhere=True), Deadline.after(30))
+        yield from backend.firestore.query(Query(group, everywhere=True), Deadline.after(60))
 
 
 def test_nothing_of_a_person_is_left(backend, people, admin):
@@ -87,7 +87,7 @@ def test_nothing_of_a_person_is_left(backend, people, admin):
     assert len(held) >= 12, held
 
     past = {"purgeAt": datetime(2026, 1, 1, tzinfo=UTC)}
-    backend.firestore.commit([Update(f"users/{user.uid}", past)], Deadline.after(10))
+    backend.firestore.commit([Update(f"users/{user.uid}", past)], Deadline.after(60))
     backend.suite.control.run_function("purgeDaily")
     eventually(lambda: backend.document(f"purges/{pseudonym(user.uid)}"))
     assert backend.suite.control.await_idle()

@@ -17,9 +17,9 @@ def pasted(line):
 
 def test_the_table_names_every_service_and_all_of_them_answer(dev):
     for service in ("Firestore", "Auth", "Functions", "Hub"):
-        assert httpx.get(dev.url(service), timeout=30).status_code < 500
+        assert httpx.get(dev.url(service), timeout=60).status_code < 500
     for page in ("FCM", "UI"):
-        assert httpx.get(dev.url(page), timeout=30).status_code == 200
+        assert httpx.get(dev.url(page), timeout=60).status_code == 200
 
 
 def test_the_printed_lines_work_when_pasted(dev):
@@ -34,7 +34,7 @@ def test_the_printed_lines_work_when_pasted(dev):
 def test_the_printed_token_signs_in(dev):
     (token,) = [line for line in dev.lines if line.startswith("eyJ")]
     headers = {"Authorization": f"Bearer {token}"}
-    assert httpx.get(f"{dev.url('api')}/v1/users/me", headers=headers, timeout=30).json()["data"]["id"] == "alice"
+    assert httpx.get(f"{dev.url('api')}/v1/users/me", headers=headers, timeout=60).json()["data"]["id"] == "alice"
 
 
 def test_all_orders_page_after_page(dev):
@@ -64,7 +64,7 @@ def test_a_new_status_is_pushed_and_put_into_the_inbox(dev):
         assert moved.json()["data"]["status"] == "confirmed"
 
         def pushed():
-            messages = httpx.get(dev.url("messages"), timeout=30).json()["messages"]
+            messages = httpx.get(dev.url("messages"), timeout=60).json()["messages"]
             return [entry for entry in messages if entry["message"].get("fid") == device["fid"]]
 
         (sent,) = eventually(pushed)

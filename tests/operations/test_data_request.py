@@ -35,7 +35,7 @@ def test_a_copy_then_gone_today(backend, admin, for_him):
     assert copy["nextCursor"] is None
     assert for_him.delete("/v1/users/me").status_code == 200
     assert code(for_him.get("/v1/users/me")) == (403, "ACCOUNT_DELETED")
-    backend.firestore.commit([Update(f"users/{for_him.uid}", {"purgeAt": utc_now()})], Deadline.after(10))
+    backend.firestore.commit([Update(f"users/{for_him.uid}", {"purgeAt": utc_now()})], Deadline.after(60))
     backend.suite.control.run_function("purgeDaily")
     proof = eventually(lambda: backend.document(f"purges/{pseudonym(for_him.uid)}"))
     assert proof["counts"]["orders"] == 1

@@ -30,7 +30,7 @@ def function(backend):
 def mend(backend, user):
     if backend.document(f"users/{user.uid}"):
         sane = {"notificationPreferences": {"orders": True}}
-        backend.firestore.commit([Update(f"users/{user.uid}", sane)], Deadline.after(10))
+        backend.firestore.commit([Update(f"users/{user.uid}", sane)], Deadline.after(60))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def poisoned(backend, user):
     """Somebody whose profile a bug has spoilt, so that whatever is to be told to him fails."""
     assert user.get("/v1/users/me").status_code == 200
     spoilt = {"notificationPreferences": {"muted": "neither"}}
-    backend.firestore.commit([Update(f"users/{user.uid}", spoilt)], Deadline.after(10))
+    backend.firestore.commit([Update(f"users/{user.uid}", spoilt)], Deadline.after(60))
     yield user
     mend(backend, user)
 
@@ -49,7 +49,7 @@ def confirmed(user, order_id):
 
 
 def letters(backend, user):
-    return backend.firestore.query(Query(f"users/{user.uid}/deadLetters"), Deadline.after(10))
+    return backend.firestore.query(Query(f"users/{user.uid}/deadLetters"), Deadline.after(60))
 
 
 def replay(backend, *arguments):
@@ -126,7 +126,7 @@ def test_handled_twice_it_is_told_once(backend, function, poisoned):
     done = replay(backend, "--yes")
     assert done.stdout.count(f"onOrderWritten {path}: handled") == 2, done.stdout + done.stderr
     assert letters(backend, poisoned) == []
-    assert len(backend.firestore.query(Query(f"users/{poisoned.uid}/notifications"), Deadline.after(10))) == 1
+    assert len(backend.firestore.query(Query(f"users/{poisoned.uid}/notifications"), Deadline.after(60))) == 1
     assert backend.document(f"users/{poisoned.uid}/counters/inbox")["unread"] == 1
 
 
@@ -139,7 +139,7 @@ def test_it_goes_with_its_person(backend, function, poisoned, people):
     user = people.sign_in(poisoned.email)
     assert user.delete("/v1/users/me").status_code == 200
     backend.firestore.commit(
-        [Update(f"users/{user.uid}", {"purgeAt": datetime(2026, 1, 1, tzinfo=UTC)})], Deadline.after(10)
+        [Update(f"users/{user.uid}", {"purgeAt": datetime(2026, 1, 1, tzinfo=UTC)})], Deadline.after(60)
     )
     backend.suite.control.run_function("purgeDaily")
     eventually(lambda: backend.document(f"users/{user.uid}") is None)

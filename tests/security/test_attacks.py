@@ -62,7 +62,7 @@ def watched(backend):
 
 def raw(backend, head, body=b""):
     """Bytes to the functions' own port, as no HTTP library would send them; all that is answered."""
-    with socket.create_connection(("127.0.0.1", backend.suite.ports.functions), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", backend.suite.ports.functions), timeout=60) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))

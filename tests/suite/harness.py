@@ -48,14 +48,14 @@ def http(method, url, body=None, headers=None):
         headers.setdefault("Content-Type", "application/json")
     request = urllib.request.Request(url, body.encode() if body is not None else None, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return Answer(response)
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error)
 
 
-def eventually(check, seconds=30.0):
+def eventually(check, seconds=60.0):
     """Call `check` until it returns something true, and return that; its last assertion error ends the wait."""
     deadline = time.monotonic() + seconds
     while True:

@@ -20,7 +20,7 @@ class Debugger:
     """A client of one debug adapter. What it says is read in order; `until` gives the first that is looked for."""
 
     def __init__(self, port):
-        self._socket = socket.create_connection((HOST, port), timeout=30)
+        self._socket = socket.create_connection((HOST, port), timeout=60)
         self._stream = self._socket.makefile("rb")
         self._sent = 0
 

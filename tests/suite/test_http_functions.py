@@ -134,9 +134,9 @@ def test_an_error_is_shown_with_the_request_that_caused_it(suite):
 def test_a_function_that_takes_longer_than_its_timeout_is_504_for_the_caller(suite):
     """As Cloud Run answers; `hasty` has a second."""
     started = time.monotonic()
-    answer = http("GET", suite.function_url("hasty") + "?seconds=3")
+    answer = http("GET", suite.function_url("hasty") + "?seconds=25")
     assert (answer.status, answer.text) == (504, "upstream request timeout")
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 25
     eventually(lambda: "did not answer within its 1 s" in suite.lines.text("functions"))
     assert http("GET", suite.function_url("hasty") + "?seconds=0").text == "done"
 

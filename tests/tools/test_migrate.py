@@ -224,12 +224,12 @@ class TestCommand:
 
     def test_first_it_shows_and_writes_nothing(self, project, start):
         self.old_orders(project, 7)
-        output, _ = (process := start("--dry-run")).communicate(timeout=30)
+        output, _ = (process := start("--dry-run")).communicate(timeout=60)
         assert process.returncode == 0
         assert "7 of 7 documents would change" in output
         assert f"orders/t000: shard: (none) -> {shard_of('t000')}" in output
         assert "3 of 3 documents would change" in output
-        output, errors = (process := start("--only", "0001_order_shard")).communicate(timeout=30)
+        output, errors = (process := start("--only", "0001_order_shard")).communicate(timeout=60)
         assert process.returncode == 1
         assert "7 of 7 documents would change" in output
         assert "--yes" in errors
@@ -245,7 +245,7 @@ class TestCommand:
             assert (row.data["shard"], row.data["changedAt"]) == (shard_of(row.id), NOW)
         events = project.query(Query("orders/t000/events", order_by=[("number", "asc")]), SOON(10))
         assert [row.id for row in events] == ["1", "2", "11"]
-        again, _ = start("--yes").communicate(timeout=30)
+        again, _ = start("--yes").communicate(timeout=60)
         assert again.count("done at") == len(load())
 
     def test_killed_half_way_it_goes_on(self, project, start):
@@ -259,7 +259,7 @@ class TestCommand:
         assert 0 < entry["seen"] < 60
         sharded = [row for row in project.query(Query("orders"), SOON(10)) if "shard" in row.data]
         assert len(sharded) == entry["seen"] == entry["changed"]
-        _, errors = (process := start("--yes", "--only", "0001_order_shard")).communicate(timeout=30)
+        _, errors = (process := start("--yes", "--only", "0001_order_shard")).communicate(timeout=60)
         assert process.returncode == 1
         assert "wait for it, or until then if that run has died" in errors
         (migration,) = (one for one in load() if one.name == "0001_order_shard")
@@ -277,9 +277,9 @@ class TestCommand:
         process = start("--yes", "--rate", "20", "--only", "0001_order_shard")
         eventually(lambda: (ledger(project, "0001_order_shard") or {}).get("cursor"))
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
         assert (process.returncode, "Run it again" in errors) == (130, True)
-        _, errors = (process := start("--yes", "--rate", "1000", "--only", "0001_order_shard")).communicate(timeout=30)
+        _, errors = (process := start("--yes", "--rate", "1000", "--only", "0001_order_shard")).communicate(timeout=60)
         assert process.returncode == 0, errors
         assert ledger(project, "0001_order_shard")["changed"] == 60
 
@@ -288,7 +288,7 @@ class TestCommand:
         [(("--only", "0099_none"), "There is no migration 0099_none"), (("--rate", "0"), "it must be 1 or more")],
     )
     def test_what_is_wrong_is_said(self, start, arguments, sentence):
-        _, errors = (process := start(*arguments)).communicate(timeout=30)
+        _, errors = (process := start(*arguments)).communicate(timeout=60)
         assert process.returncode in (1, 2)
         assert sentence in errors
 

@@ -304,7 +304,7 @@ def test_two_databases_of_one_project(source, shop, tmp_path):
 
 def test_the_shop_is_as_the_backend_left_it(backend, shop):
     """So that what the checks call right is what the code writes."""
-    assert len(backend.firestore.query(Query(f"{a(shop, 'orders')}/events"), Deadline.after(10))) >= 1
+    assert len(backend.firestore.query(Query(f"{a(shop, 'orders')}/events"), Deadline.after(60))) >= 1
 
 
 def test_the_source_is_read_as_it_was(source, restored, tmp_path):

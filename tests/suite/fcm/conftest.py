@@ -32,7 +32,7 @@ class ServedSink:
 
     def post(self, body, headers=OWNER):
         kind = {"json": body} if isinstance(body, dict) else {"data": body}
-        return self.http.post(f"{self.base}/messages:send", headers=headers, timeout=10, **kind)
+        return self.http.post(f"{self.base}/messages:send", headers=headers, timeout=60, **kind)
 
     def send(self, **message):
         response = self.post({"message": message})
@@ -40,7 +40,7 @@ class ServedSink:
         return response.json()["name"]
 
     def get(self, path, **parameters):
-        response = self.http.get(f"{self.base}/{path}", params=parameters, timeout=30)
+        response = self.http.get(f"{self.base}/{path}", params=parameters, timeout=60)
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -48,7 +48,7 @@ class ServedSink:
         return self.get("messages")["messages"]
 
     def put(self, path, body):
-        return self.http.put(f"{self.base}/{path}", json=body, timeout=10)
+        return self.http.put(f"{self.base}/{path}", json=body, timeout=60)
 
     def script(self, target, **script):
         response = self.put(f"targets/{target}", script)
@@ -117,7 +117,7 @@ def sink(sink_host):
     served = ServedSink(sink_host, f"demo-{uuid.uuid4().hex[:8]}")
     with served.http:
         yield served
-        served.http.delete(served.base, timeout=10)
+        served.http.delete(served.base, timeout=60)
 
 
 def make_app(sink):

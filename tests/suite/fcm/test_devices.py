@@ -88,6 +88,6 @@ def test_a_device_nobody_sent_to_shows_nothing(sink):
 
 
 def test_an_unknown_platform_is_a_clear_400(sink):
-    response = sink.http.get(f"{sink.base}/devices/a?platform=symbian", timeout=10)
+    response = sink.http.get(f"{sink.base}/devices/a?platform=symbian", timeout=60)
     assert response.status_code == 400
     assert response.json()["error"]["message"] == "platform must be one of android, ios, web."

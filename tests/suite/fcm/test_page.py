@@ -7,13 +7,13 @@ XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='own
 
 
 def test_the_page_allows_no_other_script_and_no_foreign_style(sink):
-    response = requests.get(f"{sink.root}/", timeout=10)
+    response = requests.get(f"{sink.root}/", timeout=60)
     policy = response.headers["Content-Security-Policy"]
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in response.text, "nothing comes from elsewhere"
-    assert "innerHTML" not in requests.get(f"{sink.root}/page.js", timeout=10).text
+    assert "innerHTML" not in requests.get(f"{sink.root}/page.js", timeout=60).text
 
 
 def test_the_page_shows_messages_as_they_come(lone_sink, browser):
@@ -45,6 +45,6 @@ def test_the_page_shows_messages_as_they_come(lone_sink, browser):
     browser.wait_for("#feed .empty", ["Nothing was sent yet."])
     sink.send(fid="alice", notification={"title": "After"})
     browser.wait_for("#feed .title", ["After"])
-    requests.delete(f"{sink.base}/messages", timeout=10)
+    requests.delete(f"{sink.base}/messages", timeout=60)
     sink.send(fid="alice", notification={"title": "After a clear elsewhere"})
     browser.wait_for("#feed .title", ["After a clear elsewhere"])

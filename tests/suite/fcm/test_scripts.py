@@ -82,7 +82,7 @@ def test_a_script_holds_until_it_is_cleared(sink):
     assert sink.get("targets") == {"targets": []}
     sink.send(token="a:b/c")
     sink.script("a", error="INTERNAL")
-    assert requests.delete(f"{sink.base}/targets/a", timeout=10).status_code == 200
+    assert requests.delete(f"{sink.base}/targets/a", timeout=60).status_code == 200
     sink.send(fid="a")
 
 
@@ -130,7 +130,7 @@ def test_faults_meet_the_next_sends_in_their_order(sink):
     assert seen == [503, 503, 200, 429, 404, 200]
     assert sink.get("faults") == {"faults": []}
     sink.faults({"error": "INTERNAL", "times": 5})
-    assert requests.delete(f"{sink.base}/faults", timeout=10).status_code == 200
+    assert requests.delete(f"{sink.base}/faults", timeout=60).status_code == 200
     sink.send(fid="b")
 
 
@@ -161,6 +161,6 @@ def test_a_script_with_a_mistake_is_a_clear_400(sink, body, says):
 
 def test_faults_are_a_list(sink):
     assert sink.put("faults", {"error": "INTERNAL"}).status_code == 400
-    response = requests.put(f"{sink.base}/faults", data=b"{", timeout=10)
+    response = requests.put(f"{sink.base}/faults", data=b"{", timeout=60)
     assert response.status_code == 400
     assert "must be JSON" in response.json()["error"]["message"]

@@ -9,8 +9,8 @@ def subscribe(sink):
     def call(target, topic, method="POST", **parameters):
         url = f"{sink.base}/registrations/{target}/topicSubscriptions"
         if method == "POST":
-            return requests.post(url, params={"topic_name": topic}, json={}, headers=sink.owner, timeout=10)
-        return requests.request(method, f"{url}/{topic}", params=parameters, headers=sink.owner, timeout=10)
+            return requests.post(url, params={"topic_name": topic}, json={}, headers=sink.owner, timeout=60)
+        return requests.request(method, f"{url}/{topic}", params=parameters, headers=sink.owner, timeout=60)
 
     return call
 
@@ -23,7 +23,7 @@ def test_a_subscription_is_a_resource(sink, subscribe):
     assert resource["topic_name"] == "news"
     assert resource["create_time"].endswith("Z")
     assert subscribe("a:b", "news", "GET").json() == resource
-    listed = requests.get(f"{sink.base}/registrations/a:b/topicSubscriptions", headers=sink.owner, timeout=10)
+    listed = requests.get(f"{sink.base}/registrations/a:b/topicSubscriptions", headers=sink.owner, timeout=60)
     assert listed.json() == {"topic_subscriptions": [resource]}
 
 
@@ -38,7 +38,7 @@ def test_conflicts_and_absences(sink, subscribe):
     assert subscribe("a", "other", "PATCH", allow_missing="true").json()["topic_name"] == "other"
     assert subscribe("a", "bad topic").status_code == 400
     url = f"{sink.base}/registrations/a/topicSubscriptions"
-    assert requests.delete(url, headers=sink.owner, timeout=10).status_code == 404
+    assert requests.delete(url, headers=sink.owner, timeout=60).status_code == 404
 
 
 def test_a_target_has_at_most_two_thousand_topics(sink, subscribe, monkeypatch):
@@ -47,21 +47,21 @@ def test_a_target_has_at_most_two_thousand_topics(sink, subscribe, monkeypatch):
     assert subscribe("a", "two").status_code == 429
     body = {"to": "/topics/two", "registration_tokens": ["a", ""]}
     headers = {**sink.owner, "x-goog-user-project": sink.project_id}
-    answer = requests.post(f"{sink.root}/iid/v1:batchAdd", json=body, headers=headers, timeout=10)
+    answer = requests.post(f"{sink.root}/iid/v1:batchAdd", json=body, headers=headers, timeout=60)
     assert answer.json() == {"results": [{"error": "TOO_MANY_TOPICS"}, {"error": "INVALID_ARGUMENT"}]}
 
 
 def test_the_instance_id_api_needs_a_project(serve_sink):
     body = {"to": "/topics/news", "registration_tokens": ["a"]}
     owner = {"Authorization": "Bearer owner"}
-    refused = requests.post(f"http://{serve_sink()}/iid/v1:batchAdd", json=body, headers=owner, timeout=10)
+    refused = requests.post(f"http://{serve_sink()}/iid/v1:batchAdd", json=body, headers=owner, timeout=60)
     assert refused.status_code == 400
     assert "GOOGLE_CLOUD_QUOTA_PROJECT" in refused.json()["error"]["message"]
     host = serve_sink("demo-own")
-    assert requests.post(f"http://{host}/iid/v1:batchAdd", json=body, headers=owner, timeout=10).json() == {
+    assert requests.post(f"http://{host}/iid/v1:batchAdd", json=body, headers=owner, timeout=60).json() == {
         "results": [{}]
     }
-    topics = requests.get(f"http://{host}/v1/projects/demo-own/topics", timeout=10).json()
+    topics = requests.get(f"http://{host}/v1/projects/demo-own/topics", timeout=60).json()
     assert topics == {"topics": [{"topic": "news", "targets": ["a"]}]}
 
 
@@ -76,7 +76,7 @@ def test_the_instance_id_api_needs_a_project(serve_sink):
 )
 def test_the_instance_id_api_refuses(sink, body, status, error):
     headers = {**sink.owner, "x-goog-user-project": sink.project_id}
-    response = requests.post(f"{sink.root}/iid/v1:batchRemove", json=body, headers=headers, timeout=10)
+    response = requests.post(f"{sink.root}/iid/v1:batchRemove", json=body, headers=headers, timeout=60)
     assert (response.status_code, response.json()) == (status, {"error": error})
 
 

@@ -36,12 +36,12 @@ def revoke(firestore, sessions, uid, time, state=AccountState.ACTIVE):
         after = int(time.now.timestamp()) + 1
         return sessions.revoke_in(transaction, uid, valid_after=after, state=state, current=current)
 
-    sessions.know(uid, firestore.transaction(work, Deadline.after(10)))
+    sessions.know(uid, firestore.transaction(work, Deadline.after(60)))
 
 
 def verdict(sessions, who, *, at_once=False, returning=False):
     """The code of the refusal, None where the session counts."""
-    check = sessions.check(who, Deadline.after(10), at_once=at_once, returning=returning)
+    check = sessions.check(who, Deadline.after(60), at_once=at_once, returning=returning)
     try:
         check()
     except WattleError as refusal:
@@ -63,7 +63,7 @@ class TestAtOnce:
     def test_it_is_one_read_and_asked_once(self, process, uid, time, faults):
         sessions = process()
         with track_usage() as usage:
-            check = sessions.check(caller(uid, time), Deadline.after(10), at_once=True)
+            check = sessions.check(caller(uid, time), Deadline.after(60), at_once=True)
             check()
             check()
         assert (usage.reads, usage.round_trips, faults.calls) == (1, 1, ["GetDocument"])
@@ -72,17 +72,17 @@ class TestAtOnce:
         revoke(firestore, process(), uid, time)
         sessions = process()
         for seconds, ends in ((1, contextlib.nullcontext()), (-60, pytest.raises(TokenRevoked))):
-            check = sessions.check(caller(uid, time, seconds=seconds), Deadline.after(10), at_once=True)
+            check = sessions.check(caller(uid, time, seconds=seconds), Deadline.after(60), at_once=True)
             faults.follow(nothing)
             with guarded(lambda condition=check: condition), ends:
-                firestore.transaction(lambda transaction: transaction.get(["things/1"]), Deadline.after(10))
+                firestore.transaction(lambda transaction: transaction.get(["things/1"]), Deadline.after(60))
             assert faults.calls == ["BatchGetDocuments", "Rollback"]
 
     def test_it_is_sent_for_beside_another_read(self, firestore, process, uid, time, faults):
-        check = process().check(caller(uid, time), Deadline.after(10), at_once=True)
+        check = process().check(caller(uid, time), Deadline.after(60), at_once=True)
         with guarded(lambda: check):
-            firestore.get("things/1", Deadline.after(10))
-            firestore.transaction(lambda transaction: transaction.get(["things/1"]), Deadline.after(10))
+            firestore.get("things/1", Deadline.after(60))
+            firestore.transaction(lambda transaction: transaction.get(["things/1"]), Deadline.after(60))
         check()
         assert faults.calls == ["GetDocument", "GetDocument", "BatchGetDocuments", "Rollback"]
 
@@ -199,7 +199,7 @@ class TestStates:
             current = sessions.current_in(transaction, uid)
             return sessions.revoke_in(transaction, uid, valid_after=0, state=AccountState.ACTIVE, current=current)
 
-        firestore.transaction(work, Deadline.after(10))
+        firestore.transaction(work, Deadline.after(60))
         assert verdict(sessions, caller(uid, time), at_once=True) == "TOKEN_REVOKED"
 
 

@@ -17,7 +17,7 @@ def test_results_come_in_order_and_in_the_callers_context():
 
 def test_they_run_at_the_same_time():
     together = threading.Barrier(8)
-    side_by_side([lambda: together.wait(timeout=10)] * 8)
+    side_by_side([lambda: together.wait(timeout=60)] * 8)
 
 
 def test_the_first_failure_is_raised_when_all_have_ended():

@@ -46,7 +46,7 @@ def firestore(project, channel, faults):
 @pytest.fixture
 def soon():
     """The deadline of one call."""
-    return Deadline.after(10)
+    return Deadline.after(60)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class TestValues:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(value=VALUES)
     def test_whatever_is_written_is_read(self, firestore, path, value):
-        soon = Deadline.after(10)
+        soon = Deadline.after(60)
         firestore.commit([Update(path, {"value": value}, upsert=True)], soon)
         assert firestore.get(path, soon).data == {"value": value}
 
@@ -141,7 +141,7 @@ def shelf(project, channel):
     books = [
         Create(f"{name}/b{n}", {"n": n, "tags": [f"t{n % 3}"], "gone": None if n % 2 else "yes"}) for n in range(9)
     ]
-    firestore.commit(books, Deadline.after(10))
+    firestore.commit(books, Deadline.after(60))
     return name
 
 
