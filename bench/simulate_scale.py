@@ -1,7 +1,7 @@
 """Beyond one machine, in simulation: hot documents, instances, quotas and what a month costs. See docs/scale.md.
 
     python -m bench.simulate_scale           print it
-    python -m bench.simulate_scale --keep    and keep it as bench/results/scale.txt
+    python -m bench.simulate_scale --keep    and keep it as bench/results/scale.txt, and its tables in docs/scale.md
 
 Nothing here was measured at that size. What a request costs in CPU is read from bench/results/work.txt and what it is
 billed from bench/results/costs.json; a session is that of docs/costs.md. The rest are the assumptions that are printed.
@@ -32,6 +32,8 @@ PATIENCE: Final = 20.0
 OURS: Final = "Wattle"
 WORK: Final = costs.ROOT / "bench" / "results" / "work.txt"
 RESULT: Final = costs.ROOT / "bench" / "results" / "scale.txt"
+PAGE: Final = costs.ROOT / "docs" / "scale.md"
+_QUOTE: Final = re.compile(r"(?<=^```text\n)(?P<table> *(?P<name>\S+).*?\n)(?=```)", re.DOTALL | re.MULTILINE)
 _ROW: Final = re.compile(r"^(?P<name>[a-z].*?) +16 +(?P<per_second>\d+) ", re.MULTILINE)
 
 
@@ -204,14 +206,21 @@ def printed() -> Iterator[str]:
     yield from populations(figures["requests"], prices)
 
 
+def quoted(page: str, text: str) -> str:
+    """The page with its tables as they are in `text`, where each is a paragraph with the same first word."""
+    tables = {table.split(maxsplit=1)[0]: table.rstrip("\n") + "\n" for table in text.split("\n\n")}
+    return _QUOTE.sub(lambda quote: tables[quote["name"]], page)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.simulate_scale", description="docs/scale.md")
-    parser.add_argument("--keep", action="store_true", help="also write bench/results/scale.txt")
+    parser.add_argument("--keep", action="store_true", help="also write bench/results/scale.txt and docs/scale.md")
     options = parser.parse_args()
     text = "\n".join(printed()) + "\n"
     print(text, end="")
     if options.keep:
         RESULT.write_text(text, encoding="utf-8")
+        PAGE.write_text(quoted(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
     return 0
 
 

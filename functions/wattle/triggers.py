@@ -50,10 +50,15 @@ def notification_written(services: Services, event: "Event[Change[Any]]") -> Non
 
 
 def broadcast_written(services: Services, event: "Event[Change[Any]]") -> None:
-    """Enqueue the tasks of a broadcast that begins."""
+    """Enqueue the tasks of a broadcast that begins, and those of what has begun where it is cancelled or fails."""
     before, after = _data(event.data.before), _data(event.data.after)
-    if after is not None and after["state"] == "sending" and (before is None or before["state"] != "sending"):
+    was, now = before and before["state"], after and after["state"]
+    if now == was:
+        return
+    if now == "sending":
         services.broadcast_delivery.fan_out(event.params["broadcastId"], Deadline.after(_DEADLINE))
+    elif was == "sending" and now in {"cancelled", "failed"}:
+        services.broadcast_delivery.wind_up(event.params["broadcastId"], Deadline.after(_DEADLINE))
 
 
 def _wishes(user: dict[str, Any] | None) -> Any:

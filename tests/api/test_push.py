@@ -236,6 +236,18 @@ class TestScheduleAndCancel:
         assert user.get("/v1/notifications").json()["data"] == []
         assert audit(backend, admin, broadcast) == ["push.cancel", "push.create"]
 
+    def test_what_fcm_did_not_take_before_it_was_cancelled_is_withheld(self, backend, admin, user):
+        target = phone(user)
+        script = {"error": "QUOTA_EXCEEDED", "retryAfter": 3600}
+        url = f"http://127.0.0.1:{backend.suite.ports.fcm}/v1/projects/{backend.project_id}/targets/{target}"
+        assert httpx.put(url, json=script).status_code == 200
+        broadcast = ordered(admin, to(user))
+        eventually(lambda: statistics(admin, broadcast)["deliveries"] == {"queued": 1})
+        assert admin.post(f"{PATH}/{broadcast['id']}/cancel").status_code == 200
+        eventually(lambda: statistics(admin, broadcast)["deliveries"] == {"withheld": 1})
+        assert statistics(admin, broadcast)["codes"] == {"CANCELLED": 1}
+        assert screen(backend, target) == []
+
     def test_what_is_sent_cannot_be_cancelled(self, admin, user):
         broadcast = ordered(admin, to(user))
         sent(admin, broadcast)

@@ -68,6 +68,7 @@ OTHERS = (
     lambda f: DeliveryRepository(f).count("b", "code", "UNREGISTERED", Deadline.after(60)),
     lambda f: DeviceRepository(f).subscribed("t", 10, Deadline.after(60)),
     lambda f: BroadcastRepository(f).waiting_chunks("b", Deadline.after(60)),
+    lambda f: BroadcastRepository(f).begun_chunks("b", Deadline.after(60)),
     lambda f: BroadcastRepository(f).in_state("scheduled", "scheduledAt", NOW, 10, Deadline.after(60)),
     lambda f: BroadcastRepository(f).in_state("sending", "updatedAt", NOW, 10, Deadline.after(60)),
     lambda f: PersonalDataRepository(f).due(NOW, 10, Deadline.after(60)),

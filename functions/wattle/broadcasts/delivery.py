@@ -5,6 +5,7 @@ leased while it is worked on; the ledger says what is left of it; the sweep find
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -16,7 +17,7 @@ from wattle.inbox.message import Message
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
-from wattle.push.sender import Outcome, is_message_refused
+from wattle.push.sender import CANCELLED, EXPIRED, Outcome, is_message_refused
 from wattle.push.service import PushService
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,16 @@ class BroadcastDelivery:
         for chunk in self._broadcasts.waiting_chunks(broadcast_id, deadline):
             self._tasks.enqueue(QUEUE, {"broadcastId": broadcast_id, "chunk": chunk})
 
+    def wind_up(self, broadcast_id: str, deadline: Deadline) -> None:
+        """Enqueue a task for each chunk of an ended broadcast that had begun: of what it has not sent, people are told.
+
+        Whoever is at one of them finds out by itself that it has ended.
+        """
+        for chunk in self._broadcasts.begun_chunks(broadcast_id, deadline):
+            self._tasks.enqueue(QUEUE, {"broadcastId": broadcast_id, "chunk": chunk})
+
     def send_chunk(self, broadcast_id: str, chunk: str, deadline: Deadline) -> None:
-        """Send one chunk, or what is left of it.
+        """Send one chunk, or what is left of it. Of a broadcast that has ended, write down that it is not sent.
 
         Raises:
             Unavailable: not all of it was possible now; do it again later.
@@ -61,15 +70,17 @@ class BroadcastDelivery:
         if begun is None:
             return
         broadcast, users = begun
+        if broadcast.data["state"] != BroadcastState.SENDING:
+            self._push.give_up(users, broadcast_id, unsent(broadcast.data), deadline)
+            self._finish(broadcast_id, chunk, None, refused=False, deadline=deadline)
+            return
         message = Message.stored(
             {name: broadcast.data[name] for name in ("kind", "texts", "data", "image", "link")}
             | {"id": broadcast_id, "broadcast": broadcast_id}
         )
         outcome = None
         if users:
-            told = self._push.tell_all(
-                users, message, deadline, stop=lambda: not self._is_sending(broadcast_id, deadline)
-            )
+            told = self._push.tell_all(users, message, deadline, stop=lambda: self._ended(broadcast_id, deadline))
             remaining, wait, refused = told.remaining, told.wait, told.refused
         else:
             to = broadcast.data["audience"]
@@ -103,21 +114,31 @@ class BroadcastDelivery:
         found = self._broadcasts.get(broadcast_id, deadline)
         return found is None or found.data["state"] == BroadcastState.CANCELLED
 
-    def _is_sending(self, broadcast_id: str, deadline: Deadline) -> bool:
+    def _ended(self, broadcast_id: str, deadline: Deadline) -> Outcome | None:
+        """What becomes of the messages that are not sent yet, where a broadcast is not being sent any more."""
         found = self._broadcasts.get(broadcast_id, deadline)
-        return found is not None and found.data["state"] == BroadcastState.SENDING
+        if found is None:
+            return CANCELLED
+        return None if found.data["state"] == BroadcastState.SENDING else unsent(found.data)
 
     def _begin(
         self, broadcast_id: str, chunk: str, holder: str, deadline: Deadline
     ) -> tuple[Document, list[str]] | None:
-        """Lease a chunk: its broadcast and its people; None where there is nothing to do."""
+        """Lease a chunk: its broadcast and its people; None where there is nothing to do.
+
+        One of a broadcast that has ended is not leased: nothing of it is sent.
+        """
 
         def work(transaction: Transaction) -> tuple[Document, list[str]] | None:
             broadcast, found = self._broadcasts.with_chunk_in(transaction, broadcast_id, chunk)
             if broadcast is None or found is None:
                 return None
-            if broadcast.data["state"] != BroadcastState.SENDING or found.data["done"]:
+            if found.data["done"]:
                 return None
+            if broadcast.data["state"] != BroadcastState.SENDING:
+                # Of what nobody has begun nobody has heard. A topic's only message is the broadcast's own outcome.
+                told = found.data["holder"] is not None and found.data["userIds"]
+                return (broadcast, found.data["userIds"]) if told else None
             now = self._clock()
             if found.data["leasedUntil"] > now and found.data["holder"] != holder:
                 raise Unavailable("Another task at the same chunk")
@@ -162,3 +183,10 @@ class BroadcastDelivery:
             return True
 
         return self._firestore.transaction(work, deadline)
+
+
+def unsent(broadcast: Mapping[str, Any]) -> Outcome:
+    """What became of the messages of an ended broadcast that were not sent."""
+    if broadcast["state"] == BroadcastState.CANCELLED:
+        return CANCELLED
+    return EXPIRED if broadcast["failure"] == "EXPIRED" else Outcome("failed", broadcast["failure"])

@@ -49,6 +49,11 @@ class BroadcastRepository:
         query = Query(f"{_path(broadcast_id)}/chunks", where=[("done", "==", False)], fields=())
         return [document.id for document in self._firestore.query(query, deadline)]
 
+    def begun_chunks(self, broadcast_id: str, deadline: Deadline) -> list[str]:
+        """Those of them that a task was at, by name."""
+        query = Query(f"{_path(broadcast_id)}/chunks", where=[("done", "==", False)], fields=("holder",))
+        return [found.id for found in self._firestore.query(query, deadline) if found.data["holder"] is not None]
+
     def in_state(self, state: str, field: str, until: datetime, limit: int, deadline: Deadline) -> list[Document]:
         """Broadcasts in a state whose time in `field` has come, the earliest first: for the sweep."""
         query = Query(

@@ -183,8 +183,8 @@ class Statistics(Resource):
     """A broadcast and what became of its deliveries.
 
     `deliveries` are by state: queued, sent, failed, pruned (the device was gone), deferred (quiet hours), withheld.
-    `codes` are by FCM's error code, or by the reason why it was withheld: KIND_OFF, MUTED, READ, CANCELLED. To a topic
-    or a condition there is one delivery: FCM does not tell whom it reached.
+    `codes` are by FCM's error code, or by the reason why it was withheld: KIND_OFF, MUTED, READ, CANCELLED, EXPIRED. To
+    a topic or a condition there is one delivery: FCM does not tell whom it reached.
     """
 
     broadcast: Broadcast

@@ -1,7 +1,7 @@
 """What administrators do with broadcasts. All that can be wrong with one is found before anything is sent."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -10,6 +10,7 @@ from wattle.adapters.fcm import FcmCode, TooLarge
 from wattle.adapters.firestore import Firestore, Transaction
 from wattle.admin.service import AuditService
 from wattle.broadcasts.conditions import Condition, parse
+from wattle.broadcasts.delivery import unsent
 from wattle.broadcasts.errors import (
     BroadcastEnded,
     BroadcastNotFound,
@@ -49,7 +50,7 @@ _PREVIEWED_MOST: Final = 10_000
 # Ten thousand people are 440 calls: one after the other they would take longer than a request may.
 _PREVIEWED_AT_ONCE: Final = 8
 _DELIVERY_STATES: Final = ("queued", "sent", "failed", "pruned", "deferred", "withheld")
-_CODES: Final = (*(code.value for code in FcmCode), "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ", "CANCELLED")
+_CODES: Final = (*(code.value for code in FcmCode), "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ")
 _CANCELLABLE: Final = frozenset({BroadcastState.SCHEDULED, BroadcastState.SENDING})
 
 
@@ -127,15 +128,15 @@ class BroadcastService:
         if found is None:
             raise BroadcastNotFound(broadcast_id)
         broadcast = Broadcast.stored(found.data, id=broadcast_id)
-        outcome = found.data["outcome"]
         if broadcast.audience.users is None:
-            deliveries = {outcome["state"] if outcome else "queued": 1}
-            codes = {outcome["code"]: 1} if outcome and outcome["code"] else {}
-            return Statistics(broadcast=broadcast, deliveries=deliveries, codes=codes)
+            state, code = _of_topic(found.data)
+            return Statistics(broadcast=broadcast, deliveries={state: 1}, codes={code: 1} if code else {})
+        # One that failed was not cancelled.
+        ended = "EXPIRED" if broadcast.state is BroadcastState.FAILED else "CANCELLED"
         return Statistics(
             broadcast=broadcast,
             deliveries=self._push.counts(broadcast_id, "state", _DELIVERY_STATES, deadline),
-            codes=self._push.counts(broadcast_id, "code", _CODES, deadline),
+            codes=self._push.counts(broadcast_id, "code", (*_CODES, ended), deadline),
         )
 
     def cancel(self, ctx: Context, broadcast_id: str) -> Broadcast:
@@ -281,6 +282,16 @@ def _condition(wanted: NewBroadcast) -> Condition | None:
         if rule.kind is not wanted.kind:
             raise TopicOfAnotherKind(topic, rule.kind, wanted.kind)
     return condition
+
+
+def _of_topic(broadcast: Mapping[str, Any]) -> tuple[str, str | None]:
+    """State and code of the one message of a broadcast to a topic or a condition."""
+    if (outcome := broadcast["outcome"]) is not None:
+        return outcome["state"], outcome["code"]
+    if broadcast["state"] in {BroadcastState.SCHEDULED, BroadcastState.SENDING}:
+        return "queued", None
+    ended = unsent(broadcast)
+    return ended.state, ended.code
 
 
 def _once_each(wanted: NewBroadcast) -> list[str]:

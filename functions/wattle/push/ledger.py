@@ -101,6 +101,19 @@ class Ledger:
         if rows or finished is not None:
             self._deliveries.settle(message.id, rows, finished, deadline)
 
+    def give_up(self, uid: str, notification_id: str, outcome: Outcome, deadline: Deadline) -> None:
+        """End what is still `queued` with an outcome. Safe to repeat.
+
+        Whoever is at a delivery meanwhile writes down afterwards what became of it.
+        """
+
+        def work(transaction: Transaction) -> None:
+            rows = self._deliveries.in_state_in(transaction, uid, notification_id, ["queued"])
+            ended = _settled(outcome, self._clock())
+            self._deliveries.update_in(transaction, uid, notification_id, {row.id: ended for row in rows})
+
+        self._firestore.transaction(work, deadline)
+
     def due(self, limit: int, deadline: Deadline) -> list[str]:
         """The keys of messages whose time has come."""
         return [document.id for document in self._deliveries.due(self._clock(), limit, deadline)]

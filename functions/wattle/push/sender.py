@@ -60,6 +60,7 @@ class Outcome(NamedTuple):
 
 QUEUED: Final = Outcome("queued")
 CANCELLED: Final = Outcome("withheld", "CANCELLED")
+EXPIRED: Final = Outcome("withheld", "EXPIRED")
 
 
 class Sender:

@@ -89,8 +89,10 @@ class PushService:
         if self.tell_all([uid], message, deadline, stop=_never).remaining:
             raise Unavailable("FCM")
 
-    def tell_all(self, uids: Sequence[str], message: Message, deadline: Deadline, *, stop: Callable[[], bool]) -> Told:
-        """Tell some people. `stop` is asked before each 100 messages; what is not sent then is withheld for good."""
+    def tell_all(
+        self, uids: Sequence[str], message: Message, deadline: Deadline, *, stop: Callable[[], Outcome | None]
+    ) -> Told:
+        """Tell some people. `stop` is asked before each 100 messages, and says what becomes of those not sent then."""
         if message.broadcast is not None:
             addressees = self.recipients(uids, message.kind, deadline)
         else:
@@ -104,6 +106,12 @@ class PushService:
         told = self._send(message, todo, targets, deadline, stop)
         held = sum(lease.held for lease in leases.values())
         return told._replace(remaining=told.remaining + held)
+
+    def give_up(self, uids: Sequence[str], message_id: str, outcome: Outcome, deadline: Deadline) -> None:
+        """End with an outcome what these people's devices were to get and did not yet. Who has no entry gets none."""
+        calls = [partial(self._ledger.give_up, uid, message_id, outcome, deadline) for uid in uids]
+        for start in range(0, len(calls), _RELEASED_AT_ONCE):
+            side_by_side(calls[start : start + _RELEASED_AT_ONCE])
 
     def addressees(self, uids: Sequence[str], kind: Kind, deadline: Deadline) -> list[Addressee]:
         """These people as a message of this kind would find them now."""
@@ -233,7 +241,7 @@ class PushService:
         todo: Sequence[tuple[str, str]],
         targets: Mapping[tuple[str, str], PushTarget],
         deadline: Deadline,
-        stop: Callable[[], bool],
+        stop: Callable[[], Outcome | None],
     ) -> Told:
         """Send to devices by (uid, device id), 100 at a time, and write down after each 100 what became of them."""
         uids = sorted({uid for uid, _ in todo})
@@ -244,8 +252,8 @@ class PushService:
                 # Their lease ends soon after the deadline.
                 return Told(remaining + len(todo) - start, wait)
             some = todo[start : start + CHUNK]
-            if stop():
-                self._ledger.settle(message, dict.fromkeys(todo[start:], CANCELLED), deadline)
+            if (ended := stop()) is not None:
+                self._ledger.settle(message, dict.fromkeys(todo[start:], ended), deadline)
                 return Told(remaining, wait, stopped=True)
             there = [where for where in some if where in targets]
             pushes = [self._push(message, targets[where], badges[where[0]]) for where in there]
@@ -294,5 +302,5 @@ def _reason_to_withhold(due: Due, who: Addressee, cancelled: Callable[[str], boo
     return Outcome("withheld", who.verdict.reason) if isinstance(who.verdict, DoNotPush) else None
 
 
-def _never() -> bool:
-    return False
+def _never() -> None:
+    return None

@@ -37,6 +37,13 @@ def run_tasks(world, broadcast):
     return [task for task in world.tasks if not attempt(world, task)]
 
 
+def wind_up(world, broadcast):
+    """What the trigger and the queue do when a broadcast has been cancelled or failed; the tasks that failed."""
+    world.tasks.clear()
+    world.services.broadcast_delivery.wind_up(broadcast, world.soon())
+    return [task for task in world.tasks if not attempt(world, task)]
+
+
 def attempt(world, task):
     _, data = task
     try:
@@ -136,6 +143,32 @@ class TestChunks:
         assert received(world, targets) == 0
         assert len(world.devices(people[0])) == 1
 
+    def test_what_another_chunk_waited_for_fails_with_it(self, world, crowd):
+        people, targets = crowd
+        world.script(targets[0], error="QUOTA_EXCEEDED", retryAfter=3600)
+        broadcast = order(world, people[:101])
+        world.services.broadcast_delivery.fan_out(broadcast, world.soon())
+        first, second = world.tasks
+        assert not attempt(world, first)
+        world.faults({"error": "INVALID_ARGUMENT", "times": 1})
+        assert attempt(world, second)
+        assert deliveries(world, broadcast) == {"sent": 99, "queued": 1, "failed": 1}
+        assert wind_up(world, broadcast) == []
+        assert deliveries(world, broadcast) == {"sent": 99, "failed": 2}
+        assert world.ledger(people[0], broadcast) == {"phone": ("failed", "INVALID_ARGUMENT")}
+
+    def test_what_was_given_up_after_a_day(self, world):
+        target = world.phone(uid := world.person())
+        world.script(target, error="UNAVAILABLE", retryAfter=3600)
+        broadcast = order(world, [uid])
+        assert len(run_tasks(world, broadcast)) == 1
+        world.clock.advance(25 * 3600)
+        world.services.broadcast_delivery.sweep(world.soon())
+        assert state(world, broadcast) == BroadcastState.FAILED
+        assert wind_up(world, broadcast) == []
+        statistics = world.services.broadcasts.statistics(broadcast, world.soon())
+        assert (statistics.deliveries, statistics.codes) == ({"withheld": 1}, {"EXPIRED": 1})
+
 
 class TestCancel:
     def test_between_two_hundreds(self, world, monkeypatch):
@@ -143,7 +176,7 @@ class TestCancel:
         people = [world.person() for _ in range(6)]
         targets = [world.phone(uid, f"d{n}") for uid in people for n in range(20)]
         broadcast = order(world, people)
-        ask = world.services.broadcast_delivery._is_sending
+        ask = world.services.broadcast_delivery._ended
         asked = []
 
         def cancelled_at_the_second_time(*given):
@@ -152,7 +185,7 @@ class TestCancel:
                 world.services.broadcasts.cancel(world.context("admin"), broadcast)
             return ask(*given)
 
-        monkeypatch.setattr(world.services.broadcast_delivery, "_is_sending", cancelled_at_the_second_time)
+        monkeypatch.setattr(world.services.broadcast_delivery, "_ended", cancelled_at_the_second_time)
         run_tasks(world, broadcast)
         assert received(world, targets) == 100
         assert deliveries(world, broadcast) == {"sent": 100, "withheld": 20}
@@ -197,6 +230,65 @@ class TestCancel:
         tasks.sweep(world.services)
         assert world.ledger(asleep, broadcast) == {"phone": ("withheld", "CANCELLED")}
         assert world.screen(target)["received"] == 0
+
+    def test_what_fcm_did_not_take_yet_is_given_up(self, world):
+        people = [world.person() for _ in range(3)]
+        targets = [world.phone(uid) for uid in people]
+        world.script(targets[1], error="QUOTA_EXCEEDED", retryAfter=3600)
+        broadcast = order(world, people)
+        run_tasks(world, broadcast)
+        assert deliveries(world, broadcast) == {"sent": 2, "queued": 1}
+        world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        for _ in range(2):
+            assert wind_up(world, broadcast) == []
+        assert deliveries(world, broadcast) == {"sent": 2, "withheld": 1}
+        assert world.ledger(people[1], broadcast) == {"phone": ("withheld", "CANCELLED")}
+        world.clock.advance(3700)
+        run_tasks(world, broadcast)
+        assert received(world, targets) == 2
+
+    def test_of_what_nobody_began_nobody_hears(self, world):
+        world.phone(uid := world.person())
+        broadcast = order(world, [uid])
+        world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        assert wind_up(world, broadcast) == []
+        assert world.tasks == []
+        assert run_tasks(world, broadcast) == []
+        assert world.inbox(uid) == {}
+        assert deliveries(world, broadcast) == {}
+
+    def test_a_task_that_is_at_it_says_what_it_sent(self, world, monkeypatch):
+        """It hears of the end after its last question whether to go on."""
+        target = world.phone(uid := world.person())
+        broadcast = order(world, [uid])
+        sender = world.services.push._sender
+        send = sender.send
+
+        def cancelled_meanwhile(*given):
+            world.services.broadcasts.cancel(world.context("admin"), broadcast)
+            assert wind_up(world, broadcast) == []
+            assert deliveries(world, broadcast) == {"withheld": 1}
+            return send(*given)
+
+        monkeypatch.setattr(sender, "send", cancelled_meanwhile)
+        run_tasks(world, broadcast)
+        assert world.screen(target)["received"] == 1
+        assert deliveries(world, broadcast) == {"sent": 1}
+
+    @pytest.mark.parametrize("end", ["cancel", "expire"])
+    def test_a_topic(self, world, end):
+        broadcast = order(world, audience={"topic": "service-status"})
+        world.faults({"error": "QUOTA_EXCEEDED", "retryAfter": 3600})
+        assert len(run_tasks(world, broadcast)) == 1
+        assert deliveries(world, broadcast) == {"queued": 1}
+        if end == "cancel":
+            world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        else:
+            world.clock.advance(25 * 3600)
+            world.services.broadcast_delivery.sweep(world.soon())
+        assert wind_up(world, broadcast) == []
+        assert deliveries(world, broadcast) == {"withheld": 1}
+        assert world.messages() == []
 
 
 class TestSweep:

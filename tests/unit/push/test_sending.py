@@ -166,12 +166,12 @@ class TestTime:
             return answers
 
         monkeypatch.setattr(world.fcm, "send", slow)
-        told = world.services.push.tell_all(people, message, deadline, stop=lambda: False)
+        told = world.services.push.tell_all(people, message, deadline, stop=lambda: None)
         assert told.remaining == 60
         assert sum(world.screen(target)["received"] for target in targets) == 100
         world.clock.advance(60)
         monkeypatch.undo()
-        told = world.services.push.tell_all(people, message, world.soon(), stop=lambda: False)
+        told = world.services.push.tell_all(people, message, world.soon(), stop=lambda: None)
         assert told.remaining == 0
         assert {world.screen(target)["received"] for target in targets} == {1}
 
