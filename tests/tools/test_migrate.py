@@ -250,7 +250,7 @@ class TestCommand:
 
     def test_killed_half_way_it_goes_on(self, project, start):
         self.old_orders(project, 60)
-        process = start("--yes", "--rate", "20", "--only", "0001_order_shard")
+        process = start("--yes", "--rate", "1", "--only", "0001_order_shard")
         eventually(lambda: (ledger(project, "0001_order_shard") or {}).get("cursor"))
         process.send_signal(signal.SIGKILL)
         process.wait(10)
@@ -274,7 +274,7 @@ class TestCommand:
 
     def test_interrupted_it_gives_the_lease_back(self, project, start):
         self.old_orders(project, 60)
-        process = start("--yes", "--rate", "20", "--only", "0001_order_shard")
+        process = start("--yes", "--rate", "1", "--only", "0001_order_shard")
         eventually(lambda: (ledger(project, "0001_order_shard") or {}).get("cursor"))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
