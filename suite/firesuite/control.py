@@ -17,7 +17,7 @@ from urllib.parse import quote
 from firesuite.ports import HOST
 
 DEFAULT_SESSION = "default"
-_RUNNER_SECONDS = 10
+_RUNNER_SECONDS = 30
 
 
 class ControlError(Exception):
@@ -119,7 +119,7 @@ class ControlApi:
     def delete_snapshot(self, name: str) -> None:
         self._call("DELETE", self._path(f"/snapshots/{quote(name)}"))
 
-    def await_idle(self, seconds: float = 30) -> bool:
+    def await_idle(self, seconds: float = 60) -> bool:
         """Wait until all events and tasks are done with, their retries too; False when they are not in time.
 
         A retry waits for the virtual clock: with one outstanding, advance it first.

@@ -13,7 +13,7 @@ from firesuite.errors import SuiteError
 from firesuite.processes import STOP_SECONDS, Child, Log, Processes
 
 # For events that are under way to arrive before fireemu is started anew; a retry may wait for minutes.
-_EVENTS_SECONDS = 3.0
+_EVENTS_SECONDS = 10.0
 _PROBE_SECONDS = 0.02
 _EXPORT_SECONDS = 60.0
 _OTHERS_WRITE = 0o022

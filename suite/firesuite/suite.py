@@ -44,7 +44,7 @@ START_SECONDS = 60.0
 _PROBE_SECONDS = 0.02
 
 # fireemu restarts the twins' process in a reset, which takes 0.2 s; after this it is not coming back.
-_EVENTS_GONE_SECONDS = 3.0
+_EVENTS_GONE_SECONDS = 10.0
 
 # fireemu says with which Node it runs the twins; nobody asked.
 _NOISE = ": selected Node "

@@ -73,7 +73,7 @@ class Deployed:
         """Stop it; all that it wrote."""
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._process.wait()

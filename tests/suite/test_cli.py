@@ -67,7 +67,7 @@ def test_exec_stops_the_command_and_what_it_started_when_it_is_stopped_or_killed
         with ended(process):
             eventually(marker.exists)
             process.send_signal(number)
-            assert process.wait(10) == code
+            assert process.wait(60) == code
         pids = marker.read_text().split()
         assert len(pids) == 2
         eventually(lambda wanted=pids: not any(Path("/proc", pid).exists() for pid in wanted))
@@ -159,7 +159,7 @@ def test_fcm_alone():
         answer = eventually(lambda: http("GET", f"http://127.0.0.1:{port}/v1/projects/demo-x/messages"))
         assert answer.json() == {"messages": []}
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_console_script_is_installed():

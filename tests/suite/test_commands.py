@@ -38,7 +38,7 @@ def project(tmp_path_factory):
     with ended(process):
         yield directory
         process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.wait(60)
 
 
 def said(directory, *arguments, **options):

@@ -69,7 +69,7 @@ def test_the_functions_wait_for_a_debugger_and_stop_at_its_breakpoint(tmp_path):
             assert not starting.done()
             debugger = Debugger(port)
             debugger.attach((main, line))
-            starting.result(30)
+            starting.result(60)
 
             # hasty has a second: whoever looks at a request takes his time.
             call = pool.submit(http, "GET", suite.function_url("web") + "/seen")
@@ -81,7 +81,7 @@ def test_the_functions_wait_for_a_debugger_and_stop_at_its_breakpoint(tmp_path):
             assert not call.done()
             debugger.send("setBreakpoints", source={"path": str(main)}, breakpoints=[])
             debugger.send("continue", threadId=stopped["threadId"])
-            assert call.result(10).json()["path"] == "/seen"
+            assert call.result(60).json()["path"] == "/seen"
 
             # A save loads the functions anew, which waits for the debugger again: editors attach again by themselves.
             main.write_text(main.read_text().replace('VERSION = "1"', 'VERSION = "2"'))
@@ -107,7 +107,7 @@ def test_nothing_is_cut_off_while_a_debugger_is_there(tmp_path):
             eventually(lambda: "Waiting for a debugger" in lines.text("functions"))
             debugger = Debugger(port)
             debugger.attach()
-            starting.result(30)
+            starting.result(60)
             assert http("GET", suite.function_url("hasty") + "?seconds=1.5").text == "done"
             debugger.close()
         finally:

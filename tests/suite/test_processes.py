@@ -67,7 +67,7 @@ def test_what_made_itself_a_session_of_its_own_is_killed_too(directory):
 def test_a_suite_killed_before_it_told_of_a_child_leaves_no_orphan(directory):
     process = suite(directory, "untold")
     with ended(process):
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     eventually(lambda: marked() == [] and not directory.exists())
 
 

@@ -131,7 +131,7 @@ def test_a_suite_that_is_killed_at_any_moment_leaves_nothing_and_the_next_one_st
         with ended(process):
             assert "Ready." in process.said
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
     eventually(lambda: processes_under(project) == [] and ports_in_use(ports) == [])
     eventually(lambda: list((project / "scratch").iterdir()) == [])
 
@@ -162,7 +162,7 @@ def test_whichever_process_is_killed_nothing_is_left_and_the_suite_goes_on_or_sa
             eventually(lambda: http("GET", url).status == 200)
             process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert process.wait(10) == (0 if sentence is SURVIVES else 1)
+        assert process.wait(60) == (0 if sentence is SURVIVES else 1)
     assert (sentence or "") in rest
     assert ports_in_use(ports) == []
     assert processes_under(project) == []

@@ -45,16 +45,16 @@ def fill(firestore, count, collection="things", **fields):
     """Documents t000, t001, ..."""
     writes = [Create(f"{collection}/t{number:03}", {"n": 0, **fields}) for number in range(count)]
     for start in range(0, count, 100):
-        firestore.commit(writes[start : start + 100], SOON(10))
+        firestore.commit(writes[start : start + 100], SOON(60))
 
 
 def numbers(firestore, collection="things"):
     """How often each document was counted up."""
-    return [row.data["n"] for row in firestore.query(Query(collection), SOON(10))]
+    return [row.data["n"] for row in firestore.query(Query(collection), SOON(60))]
 
 
 def ledger(firestore, name="0000_test"):
-    found = firestore.get(f"migrations/{name}", SOON(10))
+    found = firestore.get(f"migrations/{name}", SOON(60))
     return found and found.data
 
 
@@ -92,9 +92,9 @@ class TestRuns:
 
     def test_what_needs_no_change_is_not_written(self, project):
         fill(project, 3)
-        before = [row.update_time for row in project.query(Query("things"), SOON(10))]
+        before = [row.update_time for row in project.query(Query("things"), SOON(60))]
         finish(project, Migration("0000_test", "", "things", everywhere=False, transform=lambda _: {}))
-        assert [row.update_time for row in project.query(Query("things"), SOON(10))] == before
+        assert [row.update_time for row in project.query(Query("things"), SOON(60))] == before
         assert (ledger(project)["seen"], ledger(project)["changed"]) == (3, 0)
 
     def test_an_empty_collection_is_done(self, project):
@@ -220,7 +220,7 @@ class TestCommand:
         fill(firestore, count, "orders", **order)
         for number in (1, 2, 11):
             event = {"type": "status", "from": None, "to": "pending", "actor": "shop", "at": NOW, "reason": None}
-            firestore.commit([Create(f"orders/t000/events/{number}", event)], SOON(10))
+            firestore.commit([Create(f"orders/t000/events/{number}", event)], SOON(60))
 
     def test_first_it_shows_and_writes_nothing(self, project, start):
         self.old_orders(project, 7)
@@ -233,7 +233,7 @@ class TestCommand:
         assert process.returncode == 1
         assert "7 of 7 documents would change" in output
         assert "--yes" in errors
-        assert all("shard" not in row.data for row in project.query(Query("orders"), SOON(10)))
+        assert all("shard" not in row.data for row in project.query(Query("orders"), SOON(60)))
         assert ledger(project, "0001_order_shard") is None
 
     def test_all_of_them(self, project, start):
@@ -241,9 +241,9 @@ class TestCommand:
         output, errors = (process := start("--yes", "--rate", "1000")).communicate(timeout=60)
         assert process.returncode == 0, errors
         assert "0001_order_shard: 60 of 60 (100 %), 60 changed, done" in output
-        for row in project.query(Query("orders"), SOON(10)):
+        for row in project.query(Query("orders"), SOON(60)):
             assert (row.data["shard"], row.data["changedAt"]) == (shard_of(row.id), NOW)
-        events = project.query(Query("orders/t000/events", order_by=[("number", "asc")]), SOON(10))
+        events = project.query(Query("orders/t000/events", order_by=[("number", "asc")]), SOON(60))
         assert [row.id for row in events] == ["1", "2", "11"]
         again, _ = start("--yes").communicate(timeout=60)
         assert again.count("done at") == len(load())
@@ -253,11 +253,11 @@ class TestCommand:
         process = start("--yes", "--rate", "1", "--only", "0001_order_shard")
         eventually(lambda: (ledger(project, "0001_order_shard") or {}).get("cursor"))
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         entry = ledger(project, "0001_order_shard")
         assert entry["state"] == "running"
         assert 0 < entry["seen"] < 60
-        sharded = [row for row in project.query(Query("orders"), SOON(10)) if "shard" in row.data]
+        sharded = [row for row in project.query(Query("orders"), SOON(60)) if "shard" in row.data]
         assert len(sharded) == entry["seen"] == entry["changed"]
         _, errors = (process := start("--yes", "--only", "0001_order_shard")).communicate(timeout=60)
         assert process.returncode == 1
@@ -270,7 +270,7 @@ class TestCommand:
         while not run.chunk(20).done:
             pass
         assert ledger(project, "0001_order_shard")["changed"] == 60
-        assert all(row.data["shard"] == shard_of(row.id) for row in project.query(Query("orders"), SOON(10)))
+        assert all(row.data["shard"] == shard_of(row.id) for row in project.query(Query("orders"), SOON(60)))
 
     def test_interrupted_it_gives_the_lease_back(self, project, start):
         self.old_orders(project, 60)

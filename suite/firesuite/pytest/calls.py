@@ -10,7 +10,7 @@ from firesuite.pytest.people import User
 from firesuite.running import RunningSuite
 from firesuite.suite import Suite
 
-IDLE_SECONDS = 30.0
+IDLE_SECONDS = 60.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from firesuite.rules.tokens import Caller
 from firesuite.rules.values import decode_document
 from firesuite.rules.writes import Write, create, delete, replace, update
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0
 Metadata = tuple[tuple[str, str], ...]
 Messages = list[Any]
 # What an emulator answers before it looks at any rule: the token is of another project, of nobody, or forged.

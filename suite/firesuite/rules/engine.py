@@ -27,7 +27,7 @@ from firesuite.project import Project
 from firesuite.rules.source import Source
 from firesuite.rules.trace import Decision, Dialect
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 _DENY_ALL = "service cloud.firestore { match /databases/{database}/documents { } }\n"
 
 

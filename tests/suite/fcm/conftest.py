@@ -75,7 +75,7 @@ def serve(app):
             server.close()
 
         server.trigger.pull_trigger(close)
-        thread.join(10)
+        thread.join(60)
         server.task_dispatcher.shutdown()
         assert not thread.is_alive()
 

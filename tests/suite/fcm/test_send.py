@@ -137,7 +137,7 @@ def test_a_waiting_reader_gets_the_next_message(sink):
         name = requests.post(
             f"{sink.base}/messages:send", json={"message": {"fid": "a"}}, headers=sink.owner, timeout=60
         ).json()["name"]
-        assert [item["name"] for item in waiting.result(10)["messages"]] == [name]
+        assert [item["name"] for item in waiting.result(60)["messages"]] == [name]
 
 
 @pytest.mark.parametrize("query", ["after=x", "after=1&wait=999", "after=1&wait=-1", "after=²"])

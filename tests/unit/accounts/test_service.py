@@ -115,7 +115,7 @@ class TestRegister:
 
 class TestLogin:
     def sign_in(self, accounts, time):
-        return outcome(lambda: accounts.sign_in(LOGIN, Deadline.after(5)), time)
+        return outcome(lambda: accounts.sign_in(LOGIN, Deadline.after(60)), time)
 
     def test_every_refusal_is_the_same(self, accounts, identity, verifier, time):
         told = []

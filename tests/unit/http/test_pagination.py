@@ -22,7 +22,7 @@ class Search(PageParameters):
 
 
 def context(uid="alice"):
-    return Context("r", Deadline.after(5), Caller(uid, None, 0))
+    return Context("r", Deadline.after(60), Caller(uid, None, 0))
 
 
 def cursor_of(query, uid="alice", name="orders"):

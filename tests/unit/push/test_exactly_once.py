@@ -399,17 +399,17 @@ def test_who_comes_while_another_sends_does_not_send(world):
 
     def held_up():
         sending.set()
-        go_on.wait(20)
+        go_on.wait(60)
 
     world.fcm_faults.plan = held_up
     try:
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(world.services.push.tell, uid, message, world.soon())
-            assert sending.wait(20)
+            assert sending.wait(60)
             with pytest.raises(Unavailable):
                 world.services.push.tell(uid, message, world.soon())
             go_on.set()
-            first.result(20)
+            first.result(60)
     finally:
         world.fcm_faults.plan = lambda: None
     assert world.screen(target)["received"] == 1

@@ -109,9 +109,9 @@ class TestDeadlines:
     def test_a_slow_firestore_does_not_hold_a_request_longer_than_it_has(self, firestore, faults, counter):
         faults.slow(600)  # the test's own patience is shorter
         with pytest.raises(FirestoreUnavailable):
-            firestore.get(counter, Deadline.after(0.3))
+            firestore.get(counter, Deadline.after(1))
         with pytest.raises(FirestoreUnavailable) as caught:
-            firestore.commit([Update(counter, {"n": 5})], Deadline.after(0.3))
+            firestore.commit([Update(counter, {"n": 5})], Deadline.after(1))
         assert caught.value.maybe_applied is True
 
     def test_a_server_that_is_not_there_is_unavailable(self):
@@ -149,8 +149,8 @@ class TestCommits:
 class TestTransactions:
     def test_forty_increments_by_eight_threads_are_forty(self, firestore, counter):
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: increment(firestore, counter, Deadline.after(20)), range(40)))
-        assert firestore.get(counter, Deadline.after(5)).data == {"n": 40}
+            list(pool.map(lambda _: increment(firestore, counter, Deadline.after(60)), range(40)))
+        assert firestore.get(counter, Deadline.after(60)).data == {"n": 40}
 
     @pytest.mark.parametrize(
         "fault",
@@ -177,10 +177,10 @@ class TestTransactions:
     def test_contention_without_end_is_an_error_that_wrote_nothing(self, firestore, faults, counter, impatient):
         faults.follow(each("Commit", Failure(ABORTED), times=99))
         with pytest.raises(FirestoreContention):
-            increment(firestore, counter, Deadline.after(20))
+            increment(firestore, counter, Deadline.after(60))
         assert faults.calls.count("Commit") == 12
         faults.follow(nothing)
-        assert firestore.get(counter, Deadline.after(5)).data == {"n": 0}
+        assert firestore.get(counter, Deadline.after(60)).data == {"n": 0}
 
     def test_it_ends_with_its_deadline(self, firestore, faults, counter):
         faults.follow(each("Commit", Failure(ABORTED), times=99))
@@ -223,7 +223,7 @@ class TestTransactions:
         failures = [Failure(UNAVAILABLE, after=True)] + [Failure(ABORTED)] * 20
         faults.follow(lambda call: failures.pop(0) if call.method == "Commit" else None)
         with pytest.raises(FirestoreUnavailable) as caught:
-            increment(firestore, counter, Deadline.after(20))
+            increment(firestore, counter, Deadline.after(60))
         assert caught.value.maybe_applied is True
 
     def test_what_the_work_raises_comes_out_and_nothing_is_written(self, firestore, faults, counter, soon):
@@ -237,7 +237,7 @@ class TestTransactions:
             firestore.transaction(work, soon)
         assert faults.calls == ["BatchGetDocuments", "Rollback"], "the locks are given back"
         assert firestore.get(counter, soon).data == {"n": 0}
-        increment(firestore, counter, Deadline.after(2))
+        increment(firestore, counter, Deadline.after(20))
 
     def test_one_that_only_reads_gives_its_locks_back(self, firestore, faults, counter, soon):
         faults.follow(nothing)
@@ -254,7 +254,7 @@ class TestTransactions:
         """Else each further attempt meets the locks of the first, and the client is told of contention."""
         failures = {"Commit": [Failure(UNAVAILABLE)], "Rollback": [Failure(UNAVAILABLE)] * 2}
         faults.follow(lambda call: failures[call.method].pop() if failures.get(call.method) else None)
-        increment(firestore, counter, Deadline.after(20))
+        increment(firestore, counter, Deadline.after(60))
         assert faults.calls == ["BatchGetDocuments", "Commit", *["Rollback"] * 3, "BatchGetDocuments", "Commit"]
 
     def test_queries_in_it_see_one_state(self, firestore, counter, soon):
