@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test test-google lint format docs manifest openapi reference catalogues protocol bench costs profile-imports audit sbom lock clean doctor preflight provision deploy
+.PHONY: help setup dev test test-google lint format docs manifest openapi reference catalogues protocol bench costs profile-imports audit sbom lock clean doctor preflight provision deploy admin
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ provision: ## make what the project of an environment needs, twice is once: make
 deploy: ## deploy what is checked out, after the preflight: make deploy PROJECT=dev
 	@PYTHON="$(PYTHON)" tools/setup.sh --google
 	@$(BIN)/python -m tools deploy --project $(or $(PROJECT),$(error say PROJECT=dev, staging or production)) $(if $(YES),--yes)
+
+admin: setup ## make the first administrator: make admin PROJECT=dev EMAIL=you@example.com
+	@$(BIN)/python -m tools admin --project $(or $(PROJECT),$(error say PROJECT=dev, staging or production)) \
+		--email $(or $(EMAIL),$(error say EMAIL=the address of the account))
 
 lint: setup ## format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }

@@ -78,6 +78,11 @@ def _add_deployment(commands: Any) -> None:
     command.add_argument("--plan", action="store_true", help="only say what would be made")
     command.set_defaults(run=_of("provision"))
 
+    command = commands.add_parser("admin", help="make the first administrator of an environment")
+    command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
+    command.add_argument("--email", required=True, help="the address of an account that is there")
+    command.set_defaults(run=_of("administrator"))
+
     command = commands.add_parser("deploy", help="deploy what is checked out, after the preflight")
     command.add_argument("--project", metavar="ALIAS", required=True, help="dev, staging or production")
     command.add_argument("--yes", action="store_true", help="do not ask before production")

@@ -50,7 +50,7 @@ def cloud_of(google, monkeypatch):
             return done
 
         monkeypatch.setattr("tools.provision.cloud.subprocess.run", run)
-        return Cloud(environment, apply=apply, pause=lambda _: None, get=google.get)
+        return Cloud(environment, apply=apply, pause=lambda _: None, rest=google.rest)
 
     return make
 

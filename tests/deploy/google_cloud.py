@@ -56,6 +56,7 @@ class GoogleCloud:
         self.firebase_added = False
         self.apps = []
         self.sites = []
+        self.users = []
         self.functions = []
         self.indexes = []
         self.fields = []
@@ -69,10 +70,20 @@ class GoogleCloud:
         self.calls.append([program, *arguments])
         return self._gcloud(arguments, given) if program == "gcloud" else self._firebase(arguments)
 
-    def get(self, url, project_id, _):
+    def rest(self, url, project_id, _, body):
         """A REST answer, None for 404."""
-        assert url == f"https://identitytoolkit.googleapis.com/admin/v2/projects/{project_id}/config"
-        return {"signIn": {"email": {"enabled": True}}} if "auth" in self.deployments else None
+        identity = "https://identitytoolkit.googleapis.com"
+        match url.removeprefix(identity):
+            case path if path == f"/admin/v2/projects/{project_id}/config":
+                return {"signIn": {"email": {"enabled": True}}} if "auth" in self.deployments else None
+            case path if path == f"/v1/projects/{project_id}/accounts:lookup":
+                found = [user for user in self.users if user["email"] in body["email"]]
+                return {"users": found} if found else {}
+            case path if path == f"/v1/projects/{project_id}/accounts:update":
+                (user,) = (user for user in self.users if user["localId"] == body["localId"])
+                user.update(body)
+                return {"localId": body["localId"]}
+        raise AssertionError(url)
 
     # gcloud
 
@@ -345,11 +356,15 @@ class GoogleCloud:
 
     def _iam_workload_identity_pools_providers_create_oidc(self, names, options):
         assert options["--workload-identity-pool"] in self.pools
-        condition = options["--attribute-condition"]
-        self.providers.append({"name": f"x/providers/{names[0]}", "attributeCondition": condition})
+        self.providers.append({"name": f"x/providers/{names[0]}", **self._provider(options)})
 
     def _iam_workload_identity_pools_providers_update_oidc(self, _, options):
-        self.providers[0]["attributeCondition"] = options["--attribute-condition"]
+        self.providers[0].update(self._provider(options))
+
+    @staticmethod
+    def _provider(options):
+        mapping = dict(pair.split("=", 1) for pair in options["--attribute-mapping"].split(","))
+        return {"attributeCondition": options["--attribute-condition"], "attributeMapping": mapping}
 
     def _run_services_describe(self, names, _):
         return {"metadata": {"name": names[0]}, "status": {"url": self.services[names[0]]["url"]}}

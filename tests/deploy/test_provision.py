@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.conftest import ROOT
 from tests.deploy.conftest import as_json, make_environment
-from tests.deploy.google_cloud import GoogleCloud
+from tests.deploy.google_cloud import GoogleCloud, Refused
 from tools.provision import STEPS, carry_out, identities, pipeline, project
 from tools.provision.cloud import Cloud, CommandFailed
 
@@ -96,12 +96,17 @@ class TestAnEmptyProject:
     def test_github_deploys_from_the_environment_of_this_name_only(self, done, google):
         (provider,) = google.providers
         assert provider["attributeCondition"] == "assertion.repository == 'example/wattle'"
+        # Of the claims that are the same for old and new repositories.
+        assert provider["attributeMapping"] == {
+            "google.subject": "assertion.sub",
+            "attribute.deployment": "assertion.repository+':'+assertion.environment",
+        }
         pool = "projects/123456789012/locations/global/workloadIdentityPools/github"
         deployer = google.policies[f"{pipeline.DEPLOYER}@wattle-dev-1234.iam.gserviceaccount.com"]
         assert bindings(deployer) == {
             (
                 "roles/iam.workloadIdentityUser",
-                f"principal://iam.googleapis.com/{pool}/subject/repo:example/wattle:environment:dev",
+                f"principalSet://iam.googleapis.com/{pool}/attribute.deployment/example/wattle:dev",
             )
         }
 
@@ -124,6 +129,28 @@ class TestAnEmptyProject:
             ("ANDROID", "com.example.wattle"),
         ]
         assert google.sites == ["wattle-dev-1234"]
+
+    def test_who_deploys_acts_as_app_engine_s_account_where_there_is_one(self, google, cloud_of, environment):
+        """firebase-tools demands it of older projects."""
+        theirs = "wattle-dev-1234@appspot.gserviceaccount.com"
+        google.accounts.append(theirs)
+        assert carry_out(cloud_of(environment), STEPS)
+        assert ("roles/iam.serviceAccountUser", member(pipeline.DEPLOYER)) in bindings(google.policies[theirs])
+
+    def test_without_a_role_on_the_billing_account_only_the_budget_is_missing(
+        self, google, cloud_of, environment, monkeypatch
+    ):
+        def refuse(*_):
+            raise Refused("ERROR: PERMISSION_DENIED: The caller does not have permission")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(google, "_billing_budgets_list", refuse)
+            with pytest.raises(CommandFailed, match="PERMISSION_DENIED"):
+                carry_out(cloud_of(environment), STEPS)
+        assert google.providers
+        again = cloud_of(environment)
+        carry_out(again, STEPS)
+        assert again.changes == ["budget of 50 AUD a month"]
 
 
 class TestAgain:
@@ -160,11 +187,18 @@ class TestAgain:
         assert again.changes == [
             "Firestore: --delete-protection",
             "daily backups, kept 3d",
-            "budget of 75 AUD a month",
             "identity provider github, for example/other",
-            again.changes[-1],
+            again.changes[3],
+            "budget of 75 AUD a month",
         ]
-        assert "repo:example/other:environment:dev" in again.changes[-1]
+        assert "attribute.deployment/example/other:dev" in again.changes[3]
+
+    def test_a_provider_that_goes_by_the_subject_is_mended(self, done, google, cloud_of, environment):
+        google.providers[0]["attributeMapping"] = {"google.subject": "assertion.sub"}
+        again = cloud_of(environment)
+        carry_out(again, STEPS)
+        assert again.changes == ["identity provider github, for example/wattle"]
+        assert "attribute.deployment" in google.providers[0]["attributeMapping"]
 
     def test_a_role_too_many_is_taken_back(self, done, google, cloud_of, environment):
         google.policy.append({"role": "roles/editor", "members": [member("fn-api"), "user:somebody@example.com"]})

@@ -41,9 +41,10 @@ STEPS: Final[tuple[Step, ...]] = (
     watching.metrics,
     watching.alerts,
     watching.dashboards,
-    watching.budget,
     pipeline.deployer,
     pipeline.federation,
+    # Last, because it needs a role on the billing account, which not everybody has who owns the project.
+    watching.budget,
 )
 
 

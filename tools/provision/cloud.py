@@ -42,7 +42,7 @@ class Cloud:
         *,
         apply: bool,
         firebase: Path = FIREBASE,
-        get: Callable[[str, str, Callable[[], str]], Any] | None = None,
+        rest: Callable[[str, str, Callable[[], str], Any], Any] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.environment: Final = environment
@@ -51,7 +51,7 @@ class Cloud:
         self.changes: list[str] = []
         self._firebase = firebase
         self._pause = pause
-        self._get = get or _get
+        self._rest = rest or _rest
 
     def gcloud(self, *arguments: str) -> Any:
         """What a gcloud command that only reads says, read as JSON.
@@ -76,7 +76,15 @@ class Cloud:
         Raises:
             CommandFailed.
         """
-        return self._get(url, self.project_id, lambda: self._run(["gcloud", "auth", "print-access-token"]).strip())
+        return self._rest(url, self.project_id, self._token, None)
+
+    def post(self, url: str, body: Any) -> Any:
+        """What a REST call with a JSON body answers; for what gcloud does not know.
+
+        Raises:
+            CommandFailed.
+        """
+        return self._rest(url, self.project_id, self._token, body)
 
     def change(self, what: str, *arguments: str, given: str | None = None, until_known: str | None = None) -> None:
         """Make one change, with gcloud. `given` is its standard input.
@@ -91,6 +99,9 @@ class Cloud:
     def change_by_firebase(self, what: str, *arguments: str) -> None:
         """Make one change, with firebase, of this project. Raises as `change` does."""
         self._change(what, [str(self._firebase), *arguments, f"--project={self.project_id}", "--non-interactive"])
+
+    def _token(self) -> str:
+        return self._run(["gcloud", "auth", "print-access-token"]).strip()
 
     def _change(self, what: str, command: list[str], given: str | None = None, until_known: str | None = None) -> None:
         self.changes.append(what)
@@ -143,10 +154,13 @@ def alone() -> Iterator[None]:
         yield
 
 
-def _get(url: str, project_id: str, token: Callable[[], str]) -> Any:
+def _rest(url: str, project_id: str, token: Callable[[], str], body: Any) -> Any:
     headers = {"Authorization": f"Bearer {token()}", "X-Goog-User-Project": project_id}
+    data = None
+    if body is not None:
+        data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as response:  # noqa: S310 (ours)
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as response:  # noqa: S310 (ours)
             return json.load(response)
     except urllib.error.HTTPError as error:
         if error.code == 404:

@@ -144,6 +144,10 @@ def service_agents(cloud: Cloud) -> None:
             "roles/iam.serviceAccountTokenCreator",
             f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com",
         ),
+        (
+            "roles/eventarc.serviceAgent",
+            f"serviceAccount:service-{number}@gcp-sa-eventarc.iam.gserviceaccount.com",
+        ),
         ("roles/run.invoker", build),
         ("roles/eventarc.eventReceiver", build),
         ("roles/cloudbuild.builds.builder", build),

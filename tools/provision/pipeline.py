@@ -11,6 +11,16 @@ POOL: Final = "github"
 PROVIDER: Final = "github"
 DEPLOYER: Final = "deployer"
 _BUILDS: Final = "{}-compute@developer.gserviceaccount.com"
+# The account that a project with App Engine has, as older ones do. firebase-tools deploys functions for nobody who may
+# not act as it (its checkIam.js), though none of ours runs as it.
+_APP_ENGINE: Final = "{}@appspot.gserviceaccount.com"
+# What a token of GitHub's says, and we call it. Not the subject: it has held the numbers of the owner and the
+# repository since June 2026, but only for repositories that were made, renamed or transferred since.
+# Source: GitHub, "OpenID Connect reference", immutable subject claims.
+_ATTRIBUTES: Final = {
+    "google.subject": "assertion.sub",
+    "attribute.deployment": "assertion.repository+':'+assertion.environment",
+}
 # What `make deploy` does: rules, indexes, functions, schedules, queues, Hosting; and before, that it looks whether
 # everything is there. It may not grant roles on the project, read a secret, or read a document.
 ROLES: Final = (
@@ -41,6 +51,8 @@ def deployer(cloud: Cloud) -> None:
     for name in identities.declared()["accounts"]:
         identities.let_act_as(cloud, member, identities.address(cloud, name))
     identities.let_act_as(cloud, member, _BUILDS.format(describe(cloud)["projectNumber"]))
+    if (app_engine := _APP_ENGINE.format(cloud.project_id)) in there:
+        identities.let_act_as(cloud, member, app_engine)
 
 
 def federation(cloud: Cloud) -> None:
@@ -61,22 +73,21 @@ def federation(cloud: Cloud) -> None:
         providers = cloud.gcloud("iam", "workload-identity-pools", "providers", "list", *where)
     condition = f"assertion.repository == '{repository}'"
     found = next((one for one in providers if one["name"].rpartition("/")[2] == PROVIDER), None)
-    if found is None or found.get("attributeCondition") != condition:
+    if found is None or (found.get("attributeCondition"), found.get("attributeMapping")) != (condition, _ATTRIBUTES):
         verb = "update-oidc" if found else "create-oidc"
         cloud.change(
             f"identity provider {PROVIDER}, for {repository}",
             *("iam", "workload-identity-pools", "providers", verb, PROVIDER, "--location=global"),
             *(f"--workload-identity-pool={POOL}", "--issuer-uri=https://token.actions.githubusercontent.com"),
-            "--attribute-mapping=google.subject=assertion.sub,attribute.repository=assertion.repository",
+            "--attribute-mapping=" + ",".join(f"{name}={value}" for name, value in _ATTRIBUTES.items()),
             f"--attribute-condition={condition}",
             until_known=identities.NOT_KNOWN_YET,
         )
     number = describe(cloud)["projectNumber"]
     pool = f"projects/{number}/locations/global/workloadIdentityPools/{POOL}"
-    subject = f"repo:{repository}:environment:{cloud.environment.alias}"
     identities.let_act_as(
         cloud,
-        f"principal://iam.googleapis.com/{pool}/subject/{subject}",
+        f"principalSet://iam.googleapis.com/{pool}/attribute.deployment/{repository}:{cloud.environment.alias}",
         identities.address(cloud, DEPLOYER),
         "roles/iam.workloadIdentityUser",
     )

@@ -31,6 +31,7 @@ APIS: Final = (
     "run.googleapis.com",
     "eventarc.googleapis.com",
     "pubsub.googleapis.com",
+    "storage.googleapis.com",
     "cloudtasks.googleapis.com",
     "cloudscheduler.googleapis.com",
     "secretmanager.googleapis.com",
