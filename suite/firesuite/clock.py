@@ -1,7 +1,8 @@
 """Keeps fireemu's virtual clock beside the real one, for a suite that a person works with.
 
-fireemu's clock stands still until it is moved. Left so, schedules never run, retries wait for ever, and after an hour
-the ID tokens it issues have expired when they are issued. Documents' times are real ones and need no clock.
+fireemu's clock stands still until it is moved. A call to Auth moves it, too, up to the real time where it is behind,
+and never back; but what falls due then, a schedule or a retry, waits for the next move by hand. Documents' times are
+real ones and need no clock.
 
 Moving the clock refuses requests that fireemu has read but not yet begun (UNAVAILABLE, "the session was reset while the
 request was in flight"): 17 of 208 moves under a constant load of 100-document commits from four threads hit one. So the
@@ -10,6 +11,7 @@ retry waits; and at a moment in which nobody writes.
 """
 
 import contextlib
+import datetime as dt
 import threading
 import time
 
@@ -23,11 +25,18 @@ _QUIET_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 15.0
 
 
+# A move by nothing would run nothing.
+_LEAST_SECONDS = 0.001
+
+
 class ClockTicker:
-    """Moves the clock by the time that has passed, so that a clock somebody set stays as far off as they set it."""
+    """Moves the clock up to the real time; one that somebody set ahead of it by the time that has passed since, so that
+    it stays as far ahead as they set it."""
 
     def __init__(self, control: ControlApi) -> None:
         self._control = control
+        self._seen = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._seen_at = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
 
@@ -43,12 +52,24 @@ class ClockTicker:
         while not self._stopping.wait(_LOOK_SECONDS):
             # A fireemu that has gone is for the suite's watch over its processes to report.
             with contextlib.suppress(OSError, ControlError):
+                self._look()
                 if not self._is_due(last):
                     continue
                 self._await_quiet()
-                now = time.monotonic()
-                self._control.advance_clock(now - last)
-                last = now
+                last = time.monotonic()
+                self._move()
+
+    def _look(self) -> None:
+        clock = self._control.clock()
+        if clock != self._seen:
+            self._seen, self._seen_at = clock, time.monotonic()
+
+    def _move(self) -> None:
+        self._look()
+        behind = (dt.datetime.now(dt.UTC) - self._seen).total_seconds()
+        passed = behind if behind >= 0 else time.monotonic() - self._seen_at
+        self._seen = self._control.advance_clock(max(passed, _LEAST_SECONDS))
+        self._seen_at = time.monotonic()
 
     def _is_due(self, last: float) -> bool:
         """Whether the wall clock has begun another minute since the last move, or a retry waits for its time."""

@@ -84,6 +84,10 @@ class ControlApi:
         self._call("POST", self._path("/reset"), {})
         self._await_runner()
 
+    def clock(self) -> dt.datetime:
+        """The virtual clock's time. It is not moved by reading it."""
+        return _time(self._call("GET", self._path(""))["clock"]["clock"])
+
     def advance_clock(self, seconds: float) -> dt.datetime:
         """Move the virtual clock forward; schedules and retries that fall due run. The clock's new time."""
         answer = self._call("POST", self._path("/clock:advance"), {"millis": round(seconds * 1000)})

@@ -1,10 +1,15 @@
 """Saving a file: the functions are loaded again, and nothing is lost meanwhile."""
 
+import datetime as dt
 import re
 import threading
+import time
 
 import pytest
 from tests.suite.harness import eventually, http
+
+from firesuite.clock import ClockTicker
+from firesuite.ports import HOST
 
 
 @pytest.fixture
@@ -127,6 +132,47 @@ def test_the_clock_goes_with_the_real_one_while_a_retry_waits(watching):
     eventually(lambda: (watching.control.advance_clock(0) - before).total_seconds() >= 1)
     watching.control.advance_clock(600)
     eventually(lambda: watching.control.functions().retry_waiting == 0 or watching.control.advance_clock(600) is None)
+
+
+class TestClock:
+    """The clock of a suite that a person works with, with Auth that moves it up to the real time by itself."""
+
+    @pytest.fixture
+    def moved(self, watching):
+        """Moves the clock as the suite does each minute; by how many seconds it is ahead of the real time then."""
+        ticker = ClockTicker(watching.control)
+
+        def move():
+            ticker._look()
+            number = time.time_ns()
+            body = {"email": f"{number}@example.com", "password": "a long passphrase", "returnSecureToken": True}
+            url = f"http://{HOST}:{watching.ports.auth}/identitytoolkit.googleapis.com/v1/accounts:signUp?key=x"
+            assert http("POST", url, body).status == 200
+            ticker._move()
+            return (watching.control.clock() - dt.datetime.now(dt.UTC)).total_seconds()
+
+        return move
+
+    def test_it_is_not_ahead_however_often_somebody_signs_in(self, watching, moved):
+        watching.control.set_clock(dt.datetime.now(dt.UTC))
+        for _ in range(3):
+            time.sleep(1.1)  # what it would be ahead by, each time
+            assert moved() <= 0.1
+
+    def test_one_that_was_set_ahead_stays_ahead(self, watching, moved):
+        watching.control.set_clock(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+        moved()
+        before = watching.control.clock()
+        time.sleep(1.1)
+        moved()
+        passed = (watching.control.clock() - before).total_seconds()
+        assert 1 <= passed < 60
+        watching.control.set_clock(dt.datetime.now(dt.UTC))
+
+    def test_reading_does_not_move_it(self, watching):
+        watching.control.set_clock(instant := dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+        assert watching.control.clock() == watching.control.clock() == instant
+        watching.control.set_clock(dt.datetime.now(dt.UTC))
 
 
 def test_rules_that_are_saved_with_an_error_are_told_with_file_and_line_and_the_ones_before_stay(watching):
