@@ -121,7 +121,16 @@ PathId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,
 """An id in a path: what is no valid Firestore document id never gets as far as Firestore."""
 
 
-class PageParameters(Parameters):
+class Selecting(Parameters):
+    """The parameters of every GET of a resource."""
+
+    fields: Annotated[
+        str | None,
+        Field(description="Names, comma separated: only these are sent, whatever the schema of the answer requires."),
+    ] = None
+
+
+class PageParameters(Selecting):
     """The parameters of every list."""
 
     limit: Annotated[

@@ -145,6 +145,9 @@ class TestChange:
         assert code(admin.patch(path, {"stockChange": 5})) == (409, "STOCK_NOT_COUNTED")
         assert admin.patch(path, {"stock": 10}).json()["data"]["stock"] == 10
         assert admin.patch(path, {"stockChange": -4}).json()["data"]["stock"] == 6
+        assert admin.patch(path, {"stock": 1_000_000_000}).status_code == 200
+        assert code(admin.patch(path, {"stockChange": 1})) == (400, "VALIDATION_FAILED")
+        assert admin.patch(path, {"stock": 6}).status_code == 200
         short = admin.patch(path, {"stockChange": -7})
         assert code(short) == (409, "OUT_OF_STOCK")
         assert short.json()["errors"][0]["field"] == "stockChange"

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from tests.api.orders import code, move, placed, stock
+from tests.api.orders import code, lines, move, placed, stock
 
 from firesuite.faults import Failure, each
 from wattle.adapters.firestore import Delete
@@ -35,6 +35,22 @@ class TestCancel:
         event = backend.document(f"orders/{order['id']}/events/{cancelled['version']}")
         assert (event["type"], event["to"], event["actor"]) == ("status", "cancelled", "customer")
         assert event["reason"] == "changed my mind"
+
+    def test_what_was_ordered_before_it_was_counted_is_not_given_back(self, backend, user, admin):
+        """Nobody took it out of the stock: to give it back would be to sell pieces that are not there."""
+        product, other = backend.product(stock=None), backend.product(stock=5)
+        order = placed(user, (product, 50), (other, 2))
+        path = f"/v1/orders/{order['id']}"
+        assert admin.patch(f"/v1/admin/products/{product}", {"stock": 10}).status_code == 200
+        assert user.patch(path, {"items": lines((product, 53), (other, 2))}).status_code == 200
+        assert stock(backend, product) == 7
+        assert user.patch(path, {"items": lines((product, 20), (other, 3))}).status_code == 200
+        assert (stock(backend, product), stock(backend, other)) == (7, 2)
+        assert user.patch(path, {"items": lines((product, 2), (other, 1))}).status_code == 200
+        assert (stock(backend, product), stock(backend, other)) == (8, 4)
+        assert user.patch(path, {"note": "ring twice"}).status_code == 200
+        assert user.post(f"{path}/cancel").status_code == 200
+        assert (stock(backend, product), stock(backend, other)) == (10, 5)
 
     def test_again_answers_the_same_and_does_nothing(self, backend, user):
         order = placed(user, (product := backend.product(stock=5), 3))

@@ -1,22 +1,21 @@
-from wattle.catalog.schemas import ListAllProducts, ListProducts, NewProduct, Product, ProductChange
+from wattle.catalog.schemas import ListAllProducts, NewProduct, Product, ProductChange
 from wattle.context import Context
 from wattle.http.envelope import Created, Page
-from wattle.http.fields import select
+from wattle.http.fields import projection
 from wattle.http.idempotency import REPLAYED
 from wattle.http.pagination import page, position, with_total
-from wattle.schema import PathId
+from wattle.schema import PageParameters, PathId
 from wattle.services import Services
 
 
-def list_products(services: Services, ctx: Context, query: ListProducts) -> Page[Product]:
+def list_products(services: Services, ctx: Context, query: PageParameters) -> Page[Product]:
     """Products for sale, by name."""
-    selection = select(query.fields, Product)
     after = position(query, ctx, "products", services.cursors)
-    fields = selection.projection if selection else None
+    fields = projection(query.fields, Product)
     found, total = with_total(
         query, lambda: services.catalog.page(ctx, after, query.size, fields), lambda: services.catalog.count(ctx)
     )
-    return page(found, query, ctx, "products", services.cursors, total=total, selection=selection)
+    return page(found, query, ctx, "products", services.cursors, total=total)
 
 
 def read_product(services: Services, ctx: Context, product_id: PathId) -> Product:
@@ -30,16 +29,15 @@ def read_product(services: Services, ctx: Context, product_id: PathId) -> Produc
 
 def list_all_products(services: Services, ctx: Context, query: ListAllProducts) -> Page[Product]:
     """All products by name, or with `stockBelow` those that run short, the scarcest first."""
-    selection = select(query.fields, Product)
     after = position(query, ctx, "admin/products", services.cursors)
-    fields = selection.projection if selection else None
+    fields = projection(query.fields, Product)
     active, below = query.active, query.stock_below
     found, total = with_total(
         query,
         lambda: services.catalog.page(ctx, after, query.size, fields, active=active, stock_below=below),
         lambda: services.catalog.count(ctx, active=active, stock_below=below),
     )
-    return page(found, query, ctx, "admin/products", services.cursors, total=total, selection=selection)
+    return page(found, query, ctx, "admin/products", services.cursors, total=total)
 
 
 def create_product(services: Services, ctx: Context, body: NewProduct) -> Created[Product]:

@@ -15,11 +15,6 @@ Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length
 Price = Annotated[int, Field(ge=0, le=PRICE_MOST)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Stock = Annotated[int, Field(ge=0, le=STOCK_MOST)]
-Fields = Annotated[str | None, Field(description="Names, comma separated: only these are sent.")]
-
-
-class ListProducts(PageParameters):
-    fields: Fields = None
 
 
 class ListAllProducts(PageParameters):
@@ -27,7 +22,6 @@ class ListAllProducts(PageParameters):
 
     active: bool | None = None
     stock_below: Annotated[int | None, Field(ge=0, le=STOCK_MOST)] = None
-    fields: Fields = None
 
 
 class NewProduct(Body):

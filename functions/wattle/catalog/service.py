@@ -7,9 +7,10 @@ from wattle.adapters.firestore import Document, Firestore, Transaction
 from wattle.admin.service import AuditService
 from wattle.catalog.errors import OutOfStock, ProductNotFound, ProductUnavailable, StockNotCounted
 from wattle.catalog.repository import ProductRepository
-from wattle.catalog.schemas import NewProduct, Product, ProductChange
+from wattle.catalog.schemas import STOCK_MOST, NewProduct, Product, ProductChange
 from wattle.catalog.stock import Stock
 from wattle.context import Context, Role
+from wattle.errors import FieldError, ValidationFailed
 from wattle.idempotency.service import IdempotencyService
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
@@ -17,12 +18,13 @@ from wattle.kit.slices import Slice
 
 
 class Offer(NamedTuple):
-    """A product as it is sold now; `unit_price` in minor units of `currency`."""
+    """A product as it is sold now; `unit_price` in minor units of `currency`. `counted`: its stock is."""
 
     product_id: str
     name: str
     unit_price: int
     currency: str
+    counted: bool
 
 
 class Created(NamedTuple):
@@ -143,7 +145,7 @@ class CatalogService:
     def adjust(
         self, transaction: Transaction, amounts: Mapping[str, int], places: Mapping[str, str]
     ) -> Mapping[str, Offer]:
-        """Take from the stock (above 0) or give back (below 0). The offers of those of the products that are for sale.
+        """Take from the stock (above 0), give back (below 0), or look. The offers of those that are for sale.
 
         One read for each product; one more, and a round trip, where its stock is sharded. `amounts` are by product id;
         `places` say where in the request each product that is taken stands (`items[0]`). What is not counted, or not
@@ -169,9 +171,12 @@ def _counted(stock: int | None, change: int) -> int:
         raise StockNotCounted
     if stock + change < 0:
         raise OutOfStock([("stockChange", stock)])
+    if stock + change > STOCK_MOST:
+        message = f"There would be more than {STOCK_MOST:,}."
+        raise ValidationFailed([FieldError("stockChange", "LESS_THAN_EQUAL", message)])
     return stock + change
 
 
 def _offer(document: Document) -> Offer:
     data = document.data
-    return Offer(document.id, data["name"], data["unitPrice"], data["currency"])
+    return Offer(document.id, data["name"], data["unitPrice"], data["currency"], data["stock"] is not None)

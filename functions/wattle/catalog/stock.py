@@ -31,17 +31,19 @@ class Stock:
     def move(
         self, transaction: Transaction, products: Mapping[str, Document], amounts: Mapping[str, int]
     ) -> Mapping[str, int]:
-        """Take (above 0) or give back (below 0) of those that are counted.
+        """Take (above 0) or give back (below 0) of those that are counted. At 0 nothing is done.
 
         Returns what is left of those of which there is too little. Nothing must be committed then.
         """
-        counted = {id_: product for id_, product in products.items() if product.data["stock"] is not None}
+        counted = {
+            id_: product for id_, product in products.items() if amounts[id_] and product.data["stock"] is not None
+        }
         drawn = {id_: _shard() for id_, product in counted.items() if amounts[id_] > 0 and _is_spread(product)}
         shards = self._products.shards_in(transaction, drawn.items())
         short = {}
         for id_, product in counted.items():
             amount, own = amounts[id_], product.data["stock"]
-            if amount <= 0:
+            if amount < 0:
                 self._products.update_in(transaction, id_, {"stock": own - amount})
                 continue
             if id_ in drawn and self._draw(transaction, product, amount, drawn[id_], shards.get((id_, drawn[id_]), 0)):

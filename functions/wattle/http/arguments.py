@@ -4,9 +4,10 @@ from wattle.context import UNCONDITIONAL, Context, ExpectedVersion
 from wattle.errors import FieldError, ValidationFailed
 from wattle.http.etag import expected_version
 from wattle.http.exchange import Exchange
+from wattle.http.fields import select
 from wattle.http.idempotency import idempotent_call
 from wattle.http.validation import parse_body, parse_query, read_body
-from wattle.schema import Parameters
+from wattle.schema import Parameters, Selecting
 
 
 def read_arguments(exchange: Exchange) -> None:
@@ -20,8 +21,10 @@ def read_arguments(exchange: Exchange) -> None:
         raise LookupError("no route was found yet")
     exchange.arguments.update(bound.parse_path(exchange.path))
     query = parse_query(request, bound.query or Parameters)
-    if bound.query is not None:
+    if "query" in bound.asks:
         exchange.arguments["query"] = query
+    if bound.selects is not None and isinstance(query, Selecting):
+        exchange.selection = select(query.fields, bound.selects)
     data = b""
     if bound.body is not None:
         data = read_body(request)

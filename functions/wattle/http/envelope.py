@@ -21,12 +21,11 @@ CONTENT_TYPE: Final = "application/json; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """What an endpoint answers with; `selection` cuts `data` down to the fields that were asked for."""
+    """What an endpoint answers with."""
 
     data: T
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    selection: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,6 @@ class Page(Generic[T]):
     next_cursor: str | None
     has_next: bool
     total: int | None = None
-    selection: Selection | None = None
 
 
 class RawJson(bytes):
@@ -65,18 +63,23 @@ class Envelope:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def success(self, answer: Any, request_id: str, *, tagged: bool = False) -> Response:
+    def success(
+        self, answer: Any, request_id: str, *, tagged: bool = False, selection: Selection | None = None
+    ) -> Response:
         """The response of what an endpoint returned: a Reply, a Page, or the data itself.
 
         `tagged`: with the ETag of what it represents, which is what was asked for; so is what was made (201).
+        `selection` cuts the data down to the fields that were asked for.
         """
         pagination = b""
         if isinstance(answer, Page):
             pagination = b',"pagination":' + to_json(_pagination(answer))
-            reply: Reply[Any] = Reply(answer.items, selection=answer.selection)
+            reply: Reply[Any] = Reply(answer.items)
         else:
             reply = answer if isinstance(answer, Reply) else Reply(answer)
-        data = reply.data if isinstance(reply.data, RawJson) else to_json(_selected(reply), by_alias=True)
+        data = (
+            reply.data if isinstance(reply.data, RawJson) else to_json(_selected(reply.data, selection), by_alias=True)
+        )
         # The very bytes that are sent are what is tagged.
         representation = data + pagination
         body = b'{"success":true,"data":%b,%b}' % (representation, self._frame(request_id))
@@ -115,14 +118,14 @@ def _pagination(page: Page[Any]) -> dict[str, Any]:
     return pagination if page.total is None else {**pagination, "total": page.total}
 
 
-def _selected(reply: Reply[Any]) -> Any:
-    if reply.selection is None:
-        return reply.data
-    if isinstance(reply.data, Sequence):
-        return [reply.selection.cut(_plain(item)) for item in reply.data]
-    return reply.selection.cut(_plain(reply.data))
+def _selected(data: Any, selection: Selection | None) -> Any:
+    if selection is None or data is None:
+        return data
+    if isinstance(data, Sequence):
+        return [selection.cut(_plain(item)) for item in data]
+    return selection.cut(_plain(data))
 
 
 def _plain(resource: Resource) -> dict[str, Any]:
-    # Only some fields of a projected resource are set, and those below are as stored: pydantic would warn of both.
-    return resource.model_dump(by_alias=True, exclude_unset=True, warnings=False)
+    # A projected resource has only some fields, and those below are as stored: pydantic would warn of both.
+    return resource.model_dump(by_alias=True, warnings=False)

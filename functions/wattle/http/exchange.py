@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request, Response
 from wattle.adapters.firestore import Condition
 from wattle.context import Caller, Context
 from wattle.errors import Code, WattleError
+from wattle.http.fields import Selection
 from wattle.http.routing import BoundRoute, Route, Router
 from wattle.kit.retry import Deadline
 from wattle.services import Services
@@ -39,6 +40,8 @@ class Exchange:
     deadline: Deadline = field(default_factory=lambda: Deadline.after(_DEADLINE))
     context: Context | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    selection: Selection | None = None
+    """The fields that are to be sent; all of them where it is None."""
     headers: dict[str, str] = field(default_factory=dict)
     """For the answer, whether it succeeds or fails."""
     failed_with: Code | None = None

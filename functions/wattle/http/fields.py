@@ -47,6 +47,12 @@ def select(text: str | None, model: type[BaseModel], *, not_stored: Sequence[str
     return None if text is None else _select(text, model, tuple(not_stored))
 
 
+def projection(text: str | None, model: type[BaseModel]) -> tuple[str, ...] | None:
+    """The stored fields to read, None where the parameter is absent. Raises as `select` does."""
+    selection = select(text, model)
+    return None if selection is None else selection.projection
+
+
 # An app asks for the same few again and again.
 @lru_cache(maxsize=256)
 def _select(text: str, model: type[BaseModel], not_stored: tuple[str, ...]) -> Selection:

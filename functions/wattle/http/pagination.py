@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 from wattle.context import Context
 from wattle.errors import Code, WattleError
 from wattle.http.envelope import Page
-from wattle.http.fields import Selection
 from wattle.kit.parallel import side_by_side
 from wattle.kit.slices import Slice
 from wattle.schema import PageParameters
@@ -116,10 +115,9 @@ def page(  # noqa: PLR0913 (what a page is made of)
     signer: CursorSigner,
     *,
     total: int | None = None,
-    selection: Selection | None = None,
 ) -> Page[T]:
     """The page of a slice, with the cursor that leads on from it."""
     cursor = None
     if part.end is not None:
         cursor = signer.sign(part.end, ctx.user.uid, name, parameters.binding())
-    return Page(part.rows, parameters.size, cursor, has_next=cursor is not None, total=total, selection=selection)
+    return Page(part.rows, parameters.size, cursor, has_next=cursor is not None, total=total)

@@ -102,7 +102,10 @@ class Pipeline:
         else:
             kept = route.caching is not Caching.NONE
             response = envelope.success(
-                answer, exchange.request_id, tagged=kept and (reads or route.method in _REPLACING)
+                answer,
+                exchange.request_id,
+                tagged=kept and (reads or route.method in _REPLACING),
+                selection=exchange.selection,
             )
         response.headers.setdefault("Cache-Control", (route.caching if reads else Caching.NONE).value)
         return response

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from wattle.context import Context
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
 from wattle.rate_limits.policies import Limits
-from wattle.schema import Body, Parameters
+from wattle.schema import Body, Parameters, Resource, Selecting
 from wattle.services import Services
 
 
@@ -93,8 +93,10 @@ class BoundRoute:
     query: type[Parameters] | None
     path: Mapping[str, TypeAdapter[Any]]
     answer: Any
+    selects: type[Resource] | None
+    """The resource, or that of the list, whose fields a GET may select."""
     asks: frozenset[str]
-    """What it wants of the pipeline itself: `fetch`, `routes`."""
+    """What it wants of the pipeline itself (`fetch`, `routes`), and whether it wants its `query`."""
 
     def parse_path(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The path's parameters as the endpoint wants them.
@@ -142,7 +144,18 @@ def bind(route: Route) -> BoundRoute:
         if model is not None and not (isinstance(model, type) and issubclass(model, base)):
             raise TypeError(f"{route.name}: {model} is no {base.__name__}")
     path = {name: _adapter(hints[name]) for name in in_path}
-    return BoundRoute(route, body, query, path, hints.get("return"), _PROVIDED & set(names))
+    kept = route.method == "GET" and route.caching is not Caching.NONE
+    selects = _resource(hints.get("return")) if kept else None
+    asks = (_PROVIDED | {"query"}) & set(names)
+    return BoundRoute(route, body, query or (Selecting if selects else None), path, hints.get("return"), selects, asks)
+
+
+def _resource(answer: Any) -> type[Resource] | None:
+    """The resource in an annotation such as `Order`, `Page[Order]`, `list[Device]` or `Order | None`."""
+    for part in get_args(answer) or (answer,):
+        if isinstance(part, type) and issubclass(part, Resource):
+            return part
+    return None
 
 
 @dataclass(slots=True)

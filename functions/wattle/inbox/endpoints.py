@@ -1,19 +1,19 @@
 from wattle.context import Context
 from wattle.http.envelope import Page
-from wattle.http.fields import select
+from wattle.http.fields import projection
 from wattle.http.pagination import page, position, with_total
-from wattle.inbox.schemas import ListNotifications, MarkedRead, Notification, UnreadCount
-from wattle.schema import PathId
+from wattle.inbox.schemas import MarkedRead, Notification, UnreadCount
+from wattle.schema import PageParameters, PathId
 from wattle.services import Services
 
 
-def list_notifications(services: Services, ctx: Context, query: ListNotifications) -> Page[Notification]:
+def list_notifications(services: Services, ctx: Context, query: PageParameters) -> Page[Notification]:
     """The caller's inbox, newest first. It holds every message of 90 days, also those that were not pushed."""
     return _page(services, ctx, ctx.user.uid, query, "notifications")
 
 
 def list_notifications_of(
-    services: Services, ctx: Context, user_id: PathId, query: ListNotifications
+    services: Services, ctx: Context, user_id: PathId, query: PageParameters
 ) -> Page[Notification]:
     """Anybody's inbox, newest first; empty for somebody whom nobody knows."""
     return _page(services, ctx, user_id, query, f"notifications of {user_id}")
@@ -38,13 +38,12 @@ def mark_all_read(services: Services, ctx: Context) -> MarkedRead:
     return services.inbox.mark_all_read(ctx)
 
 
-def _page(services: Services, ctx: Context, uid: str, query: ListNotifications, name: str) -> Page[Notification]:
-    selection = select(query.fields, Notification)
+def _page(services: Services, ctx: Context, uid: str, query: PageParameters, name: str) -> Page[Notification]:
     after = position(query, ctx, name, services.cursors)
-    fields = selection.projection if selection else None
+    fields = projection(query.fields, Notification)
     found, total = with_total(
         query,
         lambda: services.inbox.page(uid, after, query.size, fields, ctx.deadline),
         lambda: services.inbox.count(uid, ctx.deadline),
     )
-    return page(found, query, ctx, name, services.cursors, total=total, selection=selection)
+    return page(found, query, ctx, name, services.cursors, total=total)

@@ -1,13 +1,6 @@
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import Field
-
-from wattle.schema import PageParameters, Resource
-
-
-class ListNotifications(PageParameters):
-    fields: Annotated[str | None, Field(description="Names, comma separated: only these are sent.")] = None
+from wattle.schema import Resource
 
 
 class Notification(Resource):

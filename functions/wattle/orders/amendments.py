@@ -10,7 +10,7 @@ from wattle.context import Context
 from wattle.kit.clock import Clock
 from wattle.orders.changes import Change, OrderChanges
 from wattle.orders.errors import InvalidTransition, OrderNotPending, OrderStillOpen
-from wattle.orders.pricing import amended_line, one_currency, sums
+from wattle.orders.pricing import amended_line, one_currency, sums, taken, to_take
 from wattle.orders.schemas import AdminOrder, AmendOrder, NewItem, Order
 from wattle.orders.states import CLOSED, NEXT, Status
 
@@ -102,16 +102,16 @@ class OrderAmendments:
         if status not in NEXT[present]:
             raise InvalidTransition(present, status)
         if status is Status.CANCELLED:
-            self._catalog.adjust(transaction, {item["productId"]: -item["quantity"] for item in order["items"]}, {})
+            self._catalog.adjust(transaction, {item["productId"]: -taken(item) for item in order["items"]}, {})
         return Change("status", {"status": status.value}, reason)
 
     def _amended(self, transaction: Transaction, order: Mapping[str, Any], items: list[NewItem]) -> dict[str, Any]:
         before = {entry["productId"]: entry for entry in order["items"]}
         quantities = {item.product_id: item.quantity for item in items}
         differences = {
-            product_id: difference
+            product_id: to_take(before.get(product_id), quantities.get(product_id, 0))
             for product_id in {**before, **quantities}
-            if (difference := quantities.get(product_id, 0) - before.get(product_id, _NONE)["quantity"])
+            if quantities.get(product_id, 0) != before.get(product_id, _NONE)["quantity"]
         }
         places = {item.product_id: f"items[{index}]" for index, item in enumerate(items)}
         offers = self._catalog.adjust(transaction, differences, places) if differences else {}

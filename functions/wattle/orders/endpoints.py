@@ -3,7 +3,7 @@ from typing import Final
 
 from wattle.context import Context
 from wattle.http.envelope import Created, Page
-from wattle.http.fields import select
+from wattle.http.fields import projection
 from wattle.http.idempotency import REPLAYED
 from wattle.http.pagination import page, position, with_total
 from wattle.orders.schemas import (
@@ -48,27 +48,26 @@ def list_orders(services: Services, ctx: Context, query: ListOrders) -> Page[Ord
     """
     if query.updated_after is not None:
         return _changed_orders(services, ctx, query, query.updated_after)
-    selection = select(query.fields, Order)
     after = position(query, ctx, "orders", services.cursors)
-    fields = selection.projection if selection else None
+    fields = projection(query.fields, Order)
     found, total = with_total(
         query,
         lambda: services.orders.page(ctx, query.criteria, after, query.size, fields),
         lambda: services.orders.count(ctx, query.criteria),
     )
-    return page(found, query, ctx, "orders", services.cursors, total=total, selection=selection)
+    return page(found, query, ctx, "orders", services.cursors, total=total)
 
 
 def _changed_orders(services: Services, ctx: Context, query: ListOrders, after: datetime | str) -> Page[Order]:
-    selection = select(query.fields, Order)
+    fields = projection(query.fields, Order)
     if isinstance(after, datetime):
         start = SyncPosition.since(after)
     else:
         start = SyncPosition(*services.cursors.read(after, ctx.user.uid, _SYNC, {}))
-    found = services.orders.changes(ctx, start, query.size, selection.projection if selection else None)
+    found = services.orders.changes(ctx, start, query.size, fields)
     reached = (found.position.at, found.position.row, found.position.restart)
     cursor = services.cursors.sign(reached, ctx.user.uid, _SYNC, {})
-    return Page(found.rows, query.size, cursor, has_next=found.more, selection=selection)
+    return Page(found.rows, query.size, cursor, has_next=found.more)
 
 
 def read_order(services: Services, ctx: Context, order_id: PathId) -> Order:
@@ -125,15 +124,14 @@ def list_events(services: Services, ctx: Context, order_id: PathId, query: ListE
 
 def list_all_orders(services: Services, ctx: Context, query: OrderFilter) -> Page[AdminOrder]:
     """Everybody's orders, newest first, removed ones as well."""
-    selection = select(query.fields, AdminOrder)
     after = position(query, ctx, "admin/orders", services.cursors)
-    fields = selection.projection if selection else None
+    fields = projection(query.fields, AdminOrder)
     found, total = with_total(
         query,
         lambda: services.orders.page_of_all(ctx, query.criteria, after, query.size, fields),
         lambda: services.orders.count_of_all(ctx, query.criteria),
     )
-    return page(found, query, ctx, "admin/orders", services.cursors, total=total, selection=selection)
+    return page(found, query, ctx, "admin/orders", services.cursors, total=total)
 
 
 def read_any_order(services: Services, ctx: Context, order_id: PathId) -> AdminOrder:

@@ -84,16 +84,12 @@ class CancelOrder(Body):
     reason: Note | None = None
 
 
-Fields = Annotated[str | None, Field(description="Names, comma separated: only these are sent.")]
-
-
 class OrderFilter(PageParameters):
     """`createdFrom` is part of the range, `createdTo` is not."""
 
     status: Status | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
-    fields: Fields = None
 
     @property
     def criteria(self) -> Criteria:

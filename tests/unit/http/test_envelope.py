@@ -66,8 +66,8 @@ def test_a_page_says_how_it_goes_on():
 
 def test_a_selection_cuts_one_and_many():
     selection = select("unitPrice", Thing)
-    assert body(ENVELOPE.success(Reply(THING, selection=selection), "r"))["data"] == {"unitPrice": 3}
-    assert body(ENVELOPE.success(Page([THING], 1, None, has_next=False, selection=selection), "r"))["data"] == [
+    assert body(ENVELOPE.success(Reply(THING), "r", selection=selection))["data"] == {"unitPrice": 3}
+    assert body(ENVELOPE.success(Page([THING], 1, None, has_next=False), "r", selection=selection))["data"] == [
         {"unitPrice": 3}
     ]
 
@@ -75,7 +75,7 @@ def test_a_selection_cuts_one_and_many():
 def test_a_partial_resource_is_cut_without_a_warning():
     partial = Thing.partial({"unitPrice": 3, "made_at": MOMENT}, id="t")
     selection = select("id,madeAt", Thing)
-    assert body(ENVELOPE.success(Reply(partial, selection=selection), "r"))["data"]["id"] == "t"
+    assert body(ENVELOPE.success(Reply(partial), "r", selection=selection))["data"]["id"] == "t"
 
 
 def test_an_error_has_its_code_and_every_field():
