@@ -76,7 +76,7 @@ class BroadcastDelivery:
             return
         message = Message.stored(
             {name: broadcast.data[name] for name in ("kind", "texts", "data", "image", "link")}
-            | {"id": broadcast_id, "broadcast": broadcast_id}
+            | {"id": broadcast_id, "broadcast": broadcast_id, "at": broadcast.data["scheduledAt"]}
         )
         outcome = None
         if users:

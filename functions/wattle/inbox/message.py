@@ -1,6 +1,7 @@
 """Something to tell people, in several languages."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
 from wattle.users.preferences import Kind
@@ -18,7 +19,8 @@ class Message(NamedTuple):
     """`id`, 64 characters at most, is derived from what happened, so that the same event is told once.
 
     `texts` are by language (`de`, or with a region, `pt-BR`). `data` are texts for the app, `image` and `link` are
-    URLs; a tap opens the link. `broadcast` is the id of the broadcast that the message belongs to.
+    URLs; a tap opens the link. `broadcast` is the id of the broadcast that the message belongs to. `at` is when it
+    happened, None for now: what is a day old is not pushed any more.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Message(NamedTuple):
     image: str | None = None
     link: str | None = None
     broadcast: str | None = None
+    at: datetime | None = None
 
     def text(self, locale: str | None) -> Text:
         """The text for a locale (BCP 47): its own, that of its language, or the English one."""
@@ -49,6 +52,7 @@ class Message(NamedTuple):
             "image": self.image,
             "link": self.link,
             "broadcast": self.broadcast,
+            "at": self.at,
         }
 
     @classmethod

@@ -37,5 +37,6 @@ def order_message(
         kind=Kind.ORDERS,
         texts=texts(title, body, number=after["number"]),
         data={"orderId": order_id, "status": status.value},
+        at=after["updatedAt"],
     )
     return after["userId"], message

@@ -22,7 +22,7 @@ _BY_CODE: Final = {
     ("withheld", "KIND_OFF"): "The person does not want messages of this kind pushed.",
     ("withheld", "READ"): "It was read in the app before the quiet hours ended.",
     ("withheld", "CANCELLED"): "The broadcast was cancelled before it was sent.",
-    ("withheld", "EXPIRED"): "The broadcast got nowhere for a day and was given up.",
+    ("withheld", "EXPIRED"): "FCM did not take it within a day, and then it was no news any more. The inbox has it.",
 }
 
 

@@ -22,14 +22,16 @@ from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.push.ledger import Due, Ledger, Plan
 from wattle.push.schemas import NO_DEVICE, Explanation
-from wattle.push.sender import CANCELLED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
+from wattle.push.sender import CANCELLED, EXPIRED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
 from wattle.users.preferences import DoNotPush, Kind, PushLater, PushNow, Recipient, Verdict
 from wattle.users.service import UserService
 
 logger = logging.getLogger(__name__)
 
 TIME_TO_LIVE: Final = timedelta(days=1)
-"""How long FCM keeps a message for a phone that is off. What happened a day ago is no news; the inbox has it."""
+"""How long a message is pushed, and FCM keeps it for a phone that is off, from when it happened. What happened a day
+ago is no news; the inbox has it."""
+_LEAST_TO_LIVE: Final = timedelta(seconds=1)
 # Promotions can wait for a moment that suits the phone's battery.
 _URGENT: Final = frozenset({Kind.ORDERS, Kind.ACCOUNT})
 _READ: Final = Outcome("withheld", "READ")
@@ -244,6 +246,9 @@ class PushService:
         stop: Callable[[], Outcome | None],
     ) -> Told:
         """Send to devices by (uid, device id), 100 at a time, and write down after each 100 what became of them."""
+        if self._to_live(message) <= timedelta():
+            self._ledger.settle(message, dict.fromkeys(todo, EXPIRED), deadline)
+            return Told()
         uids = sorted({uid for uid, _ in todo})
         badges = dict(zip(uids, self._inbox.badges(uids, deadline), strict=True))
         remaining, wait = 0, 0.0
@@ -271,6 +276,10 @@ class PushService:
             wait = max(wait, *waits, 0.0)
         return Told(remaining, wait)
 
+    def _to_live(self, message: Message) -> timedelta:
+        age = self._clock() - message.at if message.at is not None else timedelta()
+        return TIME_TO_LIVE - max(timedelta(), age)
+
     def _push(self, message: Message, target: PushTarget, badge: int) -> Push:
         push = self._push_to(message, Target(target.value, legacy=target.legacy), target.locale)
         return push._replace(platform=target.platform, badge=badge)
@@ -285,7 +294,7 @@ class PushService:
             data={**message.data, "notificationId": message.id, "kind": message.kind.value},
             collapse_id=message.id,
             sent_at=self._clock(),
-            time_to_live=TIME_TO_LIVE,
+            time_to_live=max(_LEAST_TO_LIVE, self._to_live(message)),
             channel=message.kind.value,
             urgent=message.kind in _URGENT,
             image=message.image,

@@ -393,8 +393,7 @@ def test_who_comes_while_another_sends_does_not_send(world):
     """The lease: the runs above meet this by chance only."""
     uid = world.person()
     target = world.phone(uid, "d0", platform="android")
-    after = {"userId": uid, "number": "W-1", "version": 2, "status": "confirmed"}
-    _, message = order_message("o-lease", after | {"status": "pending", "version": 1}, after)
+    _, message = order_message("o-lease", *order_event(uid, 2))
     sending, go_on = threading.Event(), threading.Event()
 
     def held_up():

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
-from tests.unit.push.world import order_event
+from tests.unit.push.world import START, order_event
 
 from wattle.adapters.fcm import FcmCode, Refused
 from wattle.errors import Unavailable
@@ -14,9 +14,9 @@ from wattle.push.schemas import meaning
 from wattle.push.sender import Outcome, _outcome, is_message_refused
 
 
-def tell(world, uid, order="o1", version=2):
-    """The person's order is confirmed; the id of the message."""
-    _, message = order_message(f"{order}-{uid}", *order_event(uid, version))
+def tell(world, uid, order="o1", version=2, at=START):
+    """The person's order was confirmed; the id of the message."""
+    _, message = order_message(f"{order}-{uid}", *order_event(uid, version, at))
     world.services.push.tell(uid, message, world.soon())
     return message.id
 
@@ -40,6 +40,36 @@ def alarms(caplog):
     caplog.set_level(logging.WARNING, "wattle.push")
     logging.getLogger("wattle").propagate = True
     return lambda: [record.fields["alarm"] for record in caplog.records if "alarm" in getattr(record, "fields", {})]
+
+
+class TestAge:
+    """An event that is delivered again for hours, or out of the dead letters."""
+
+    def test_fcm_keeps_it_for_what_is_left_of_a_day(self, world):
+        target = world.phone(uid := world.person())
+        message = tell(world, uid, at=START - timedelta(hours=20))
+        (sent,) = (one for one in world.messages() if target in one.values())
+        assert sent["android"]["ttl"] == "14400s"
+        assert world.ledger(uid, message) == {"phone": ("sent", None)}
+
+    def test_what_is_a_day_old_is_in_the_inbox_only(self, world):
+        target = world.phone(uid := world.person())
+        message = tell(world, uid, at=START - timedelta(hours=24))
+        assert world.ledger(uid, message) == {"phone": ("withheld", "EXPIRED")}
+        assert set(world.inbox(uid)) == {message}
+        assert world.unread(uid) == 1
+        assert world.screen(target)["received"] == 0
+        tell(world, uid, at=START - timedelta(hours=24))
+        assert world.ledger(uid, message) == {"phone": ("withheld", "EXPIRED")}
+
+    def test_one_that_fcm_did_not_take_in_time(self, world):
+        target = world.phone(uid := world.person())
+        world.script(target, error="UNAVAILABLE", retryAfter=3600)
+        with pytest.raises(Unavailable):
+            tell(world, uid)
+        world.clock.advance(25 * 3600)
+        message = tell(world, uid)
+        assert world.ledger(uid, message) == {"phone": ("withheld", "EXPIRED")}
 
 
 class TestAnswers:
@@ -366,7 +396,7 @@ class TestExplained:
                 outcome = _outcome(Refused(code, "", on_target=on_target and code is FcmCode.INVALID_ARGUMENT), 0)
                 assert (outcome.state == "queued") == (code not in final)
                 assert meaning(outcome.state, outcome.code)
-        for reason in ("MUTED", "KIND_OFF", "READ", "CANCELLED"):
+        for reason in ("MUTED", "KIND_OFF", "READ", "CANCELLED", "EXPIRED"):
             assert meaning("withheld", reason)
         assert meaning("sent", None)
         assert meaning("deferred", None)

@@ -23,10 +23,14 @@ from wattle.users.preferences import NotificationPreferences
 _numbers = itertools.count(1)
 
 
-def order_event(uid, version):
-    """What an order's write says: its fields before and after it."""
+START = datetime(2026, 6, 1, 3, 0, tzinfo=UTC)
+"""One in the afternoon in Sydney."""
+
+
+def order_event(uid, version, at=START):
+    """What an order's write says: its fields before and after it, which was at this time."""
     statuses = {1: "pending", 2: "confirmed", 3: "shipped"}
-    after = {"userId": uid, "number": "W-1", "version": version, "status": statuses[version]}
+    after = {"userId": uid, "number": "W-1", "version": version, "status": statuses[version], "updatedAt": at}
     return after | {"status": statuses[version - 1]}, after
 
 
@@ -38,7 +42,7 @@ class Clock:
         self.reset()
 
     def reset(self) -> None:
-        self.now = datetime(2026, 6, 1, 3, 0, tzinfo=UTC)  # one in the afternoon in Sydney
+        self.now = START
 
     def __call__(self) -> datetime:
         return self.now
