@@ -41,7 +41,14 @@ _RUNTIME: Final[dict[str, Any]] = {
 # form, `name@`, firebase-tools 15 deploys the function but names no account to Secret Manager and Cloud Scheduler.
 _ACCOUNT: Final = "fn-{}@{{{{ params.PROJECT_ID }}}}.iam.gserviceaccount.com"
 _ENQUEUING: Final = ("onBroadcastWritten", "onDeadLetterWritten", "sweepPushes")
-_ANSWERING: Final[dict[str, Any]] = {**_RUNTIME, "timeout_sec": 60, "max_instances": 100, "invoker": "public"}
+# A new project's quota of CPU may be as low as ten, and Cloud Run refuses a function that may grow beyond it.
+_MAX_INSTANCES: Final = params.IntParam("MAX_INSTANCES", default=10, description="Of the API and of each callable.")
+_ANSWERING: Final[dict[str, Any]] = {
+    **_RUNTIME,
+    "timeout_sec": 60,
+    "max_instances": _MAX_INSTANCES,
+    "invoker": "public",
+}
 
 
 class Exports:
@@ -92,7 +99,7 @@ class Exports:
         document: str,
         work: "Callable[[Services, Event[Any]], None]",
         *,
-        instances: int = 20,
+        instances: int = 10,
     ) -> Function:
         """Runs at each write to a document of this path, and again when it raises; see `redelivery`."""
         self._redelivery.add(name, work)

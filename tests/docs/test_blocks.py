@@ -97,8 +97,10 @@ def test_javascript_can_be_parsed(block, tmp_path):
 
 
 def run(dev, *command, directory=ROOT):
-    """What a command prints in the project's folder, with its environment active and what firesuite sets."""
-    path = f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"
+    """What a command prints in the project's folder, with what firesuite sets."""
+    path = os.pathsep.join(
+        folder for folder in os.environ["PATH"].split(os.pathsep) if folder != str(ROOT / ".venv/bin")
+    )
     finished = subprocess.run(
         command,
         cwd=directory,
@@ -149,7 +151,7 @@ def test_python(dev, text, request):
 
 def test_python_in_a_project_that_firesuite_made(dev, tmp_path):
     (text,) = [param.values[0] for param in pages_with("python") if param.id == MADE]
-    run(dev, "firesuite", "init", directory=tmp_path)
+    run(dev, ROOT / ".venv/bin/firesuite", "init", directory=tmp_path)
     (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
     run(dev, sys.executable, "-c", text, directory=tmp_path)
 

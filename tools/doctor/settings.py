@@ -20,8 +20,8 @@ _RESERVED: Final = {
     "FUNCTION_TRIGGER_TYPE", "GCLOUD_PROJECT", "GCP_PROJECT", "GOOGLE_CLOUD_PROJECT", "K_CONFIGURATION", "K_REVISION",
     "K_SERVICE", "PORT",
 }  # fmt: skip
-# Known besides what config.py reads: gunicorn's threads, and OpenTelemetry's own settings.
-_OTHERS: Final = frozenset({"THREADS"})
+# Known besides what config.py reads: gunicorn's threads, what functions.yaml asks for, OpenTelemetry's own settings.
+_OTHERS: Final = frozenset({"THREADS", "MAX_INSTANCES"})
 _OTHER_PREFIXES: Final = ("OTEL_",)
 
 
