@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,18 +18,26 @@ class Answer:
 
 
 class ScriptedServer:
-    """Gives `answer` to every request, and keeps (path, body) of each in `requests`."""
+    """Gives `answer` to every request after those in `first`, and keeps (path, body) of each in `requests`.
+
+    `keys` are their Idempotency-Keys, None where there was none; `arrivals` are the monotonic clock's seconds.
+    """
 
     def __init__(self) -> None:
+        self.first: list[Answer] = []
         self.answer = Answer()
         self.requests: list[tuple[str, bytes]] = []
+        self.keys: list[str | None] = []
+        self.arrivals: list[float] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def handle_any(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 server.requests.append((self.path, self.rfile.read(length)))
-                answer = server.answer
+                server.arrivals.append(time.monotonic())
+                server.keys.append(self.headers.get("Idempotency-Key"))
+                answer = server.first.pop(0) if server.first else server.answer
                 if answer.hang_up:
                     self.close_connection = True
                     return

@@ -4,7 +4,7 @@
 |---|---|
 | sh | run with bash against a running `make dev`, the blocks of a page one after another in one shell |
 | python | run, the blocks of a page as one program; tests in it are called with our fixtures |
-| typescript | compiled and run: test_typescript.py |
+| typescript | compiled and run: test_typescript_client.py |
 | swift, kotlin, dart | parsed, and every name in it is known: test_snippets.py |
 | json, yaml, toml, xml, js | parsed |
 | mermaid | drawn in a browser: test_site.py |
@@ -41,7 +41,7 @@ MADE = "suite/README.md"
 """Its Python is of the project that `firesuite init` makes in an empty directory."""
 
 CHECKED_IN = {
-    "typescript": "test_typescript.py",
+    "typescript": "test_typescript_client.py",
     "swift": "test_snippets.py",
     "kotlin": "test_snippets.py",
     "dart": "test_snippets.py",

@@ -138,5 +138,12 @@ def test_every_name_is_known(language):
         assert name.rpartition(".")[2] in firebase or name.removesuffix(".dart") in firebase
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_is_in_the_guide(language):
+    """Without its setting an SDK compiles, and is silent."""
+    settings = {name for names in NAMES[language]["settings"].values() for name in names}
+    assert settings - set(re.findall(r"[\w.]+", (ROOT / f"docs/clients/{language}.md").read_text("utf-8"))) == set()
+
+
 def as_tuple(found):
     return found if isinstance(found, tuple) else (found,)

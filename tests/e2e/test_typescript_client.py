@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.blocks import at, blocks_of
+from tests.scripted import Answer, ScriptedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "ts"
@@ -30,17 +31,18 @@ def programs():
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory, request, dev):
-    """The directory of the compiled guide, and of the day of an app over its client."""
+    """The directory of the compiled guide, and of the programs over its client."""
     if request.config.getoption("--google"):
         pytest.skip("whose emulators serve Auth and Functions makes no difference to the types")
     installed = HERE / "node_modules"
     if not installed.is_dir():
         pytest.fail("tests/e2e/ts is not installed: run `tools/setup.sh --test`, which `make test` does")
     directory = tmp_path_factory.mktemp("ts")
-    for name in ("day.ts", "package.json", "tsconfig.json"):
+    for name in ("busy.ts", "day.ts", "phone.ts", "package.json", "tsconfig.json"):
         (directory / name).write_text((HERE / name).read_text())
     guide = programs()
-    (directory / "client.ts").write_text(guide["client.ts"])
+    for name in ("client.ts", "push.ts"):
+        (directory / name).write_text(guide[name])
     # What listens keeps a program of Node alive.
     (directory / "app.ts").write_text(at(dev, guide["app.ts"]) + "process.exit(0);\n")
     modules = directory / "node_modules"
@@ -57,14 +59,47 @@ def compiled(tmp_path_factory, request, dev):
 def test_the_guide(compiled, dev):
     said = run("node", "app.js", cwd=compiled).splitlines()
     assert [line.split()[0] for line in said if not line.startswith("inbox")] == [
-        "ordered", "refused", "paged", "synced", "live", "registered",
+        "ordered", "refused", "paged", "synced", "live", "signed",
     ]  # fmt: skip
     assert said[0].endswith(" 1144")
     assert "synced pending" in said
     assert "live cancelled" in said
-    with dev.sign_in("alice") as alice:
-        registered = alice.get("/v1/users/me/devices").json()["data"]
-    assert "dThisBrowser0123456789" in [device["fid"] for device in registered]
+
+
+def test_who_signs_in_last_has_the_device(compiled, dev):
+    seen = json.loads(run("node", "phone.js", dev.url("api"), dev.url("Auth"), cwd=compiled))
+    assert seen == {
+        "beforeSignIn": [],
+        "first": ["dThisPhone0123456789ab"],
+        "afterSignOut": [],
+        "second": ["dThisPhone0123456789ab"],
+        "firstThen": [],
+        "warnings": ["not registered for push"],
+    }
+
+
+@pytest.fixture
+def server():
+    running = ScriptedServer()
+    yield running
+    running.close()
+
+
+def test_what_cloud_run_refuses_is_sent_again_with_the_same_key(compiled, server):
+    server.first = [Answer(429, b"Rate exceeded.", {"Content-Type": "text/plain", "Retry-After": "2"})]
+    server.answer = Answer(201, {"success": True, "data": {"id": "order"}})
+    assert json.loads(run("node", "busy.js", f"http://{server.host}", cwd=compiled)) == {"id": "order"}
+    assert server.keys == ["tap", "tap"]
+    first, second = server.arrivals
+    assert second - first > 1.9
+
+
+@pytest.mark.parametrize("body", [b"Rate exceeded.", b""])
+def test_after_the_last_attempt_the_error_has_the_status(compiled, server, body):
+    server.answer = Answer(429, body, {"Content-Type": "text/plain"})
+    seen = json.loads(run("node", "busy.js", f"http://{server.host}", cwd=compiled))
+    assert seen == {"status": 429, "failure": None, "message": f"429 {body.decode()}"}
+    assert server.keys == ["tap"] * 4
 
 
 def test_an_app_in_typescript(compiled, backend, user):

@@ -1,5 +1,5 @@
 // An app's day, through the generated client. Prints one line of JSON of what it saw; the types are part of the test.
-import { data, wattle, WattleError, type Order } from "./client.js";
+import { answer, data, wattle, WattleError, type Order } from "./client.js";
 
 const [baseUrl, token, productId] = process.argv.slice(2) as [string, string, string];
 
@@ -29,15 +29,15 @@ const order: Order = await data(Promise.resolve(placed));
 const numbers: string[] = [];
 let cursor: string | undefined;
 do {
-  const page = await api.GET("/v1/orders", { params: { query: { limit: 1, status: "pending", ...(cursor && { cursor }) } } });
-  if (page.error) throw new WattleError(page.response.status, page.error);
-  numbers.push(...page.data.data.map((one) => one.number));
-  cursor = page.data.pagination.nextCursor ?? undefined;
+  const query = { limit: 1, status: "pending" as const, ...(cursor && { cursor }) };
+  const page = await answer(api.GET("/v1/orders", { params: { query } }));
+  numbers.push(...page.data.map((one) => one.number));
+  cursor = page.pagination.nextCursor ?? undefined;
 } while (cursor);
 
 const refused = await api.POST("/v1/orders", { body: { items: [{ productId: "nosuch", quantity: 1 }] } });
 const missing = await data(api.GET("/v1/orders/{orderId}", { params: { path: { orderId: "nosuch" } } })).catch(
-  (error: unknown) => (error instanceof WattleError ? error.failure.code : String(error)),
+  (error: unknown) => (error instanceof WattleError ? error.failure?.code : String(error)),
 );
 const forbidden = await api.POST("/v1/admin/orders/{orderId}/status", {
   params: { path: { orderId: order.id } },
