@@ -63,7 +63,7 @@ class TestTags:
 
 
 class TestIfNoneMatch:
-    @pytest.mark.parametrize("form", ["{}", "*", 'W/{}, "x"', '"a,b" , {}', '"x",{}'])
+    @pytest.mark.parametrize("form", ["{}", "*", 'W/{}, "x"', '"a,b" , {}', '"x",{}', "{},", ", {}", '"x",, ,\t{} ,'])
     def test_what_is_known_is_not_sent_again(self, user, form):
         tag = user.get("/v1/users/me").headers["ETag"]
         response = user.get("/v1/users/me", headers={"If-None-Match": form.format(tag)})
@@ -74,7 +74,7 @@ class TestIfNoneMatch:
         assert response.headers["X-Request-Id"]
         assert "Content-Type" not in response.headers
 
-    @pytest.mark.parametrize("given", ['"other"', "unquoted", '"half', "", '"x" "y"', 'W/"1.abc"'])
+    @pytest.mark.parametrize("given", ['"other"', "unquoted", '"half', "", ",", '"x" "y"', 'W/"1.abc"'])
     def test_what_is_not_is_sent(self, user, given):
         response = user.get("/v1/users/me", headers={"If-None-Match": given})
         assert response.status_code == 200
@@ -115,6 +115,15 @@ class TestIfMatch:
         assert response.status_code == 200
         assert response.json()["data"]["version"] == 2
 
+    @pytest.mark.parametrize("form", ["{},", ", {}", '"x",, ,\t{} ,'])
+    def test_empty_members_of_a_list_are_passed_over(self, user, form):
+        """RFC 9110 section 5.6.1.2: what joins several headers into one leaves them behind."""
+        tag = user.get("/v1/users/me").headers["ETag"]
+        changed = user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": form.format(tag)})
+        assert changed.status_code == 200
+        late = user.patch("/v1/users/me", {"displayName": "Late"}, headers={"If-Match": form.format(tag)})
+        assert code(late) == (412, "PRECONDITION_FAILED")
+
     def test_another_version_may_not_and_nothing_is_written(self, backend, user):
         tag = user.get("/v1/users/me").headers["ETag"]
         user.patch("/v1/users/me", {"displayName": "First"})
@@ -129,7 +138,7 @@ class TestIfMatch:
         response = user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": given})
         assert code(response) == (412, "PRECONDITION_FAILED")
 
-    @pytest.mark.parametrize("given", ["1", "unquoted", '"half', "", '"x" "y"', '"x",'])
+    @pytest.mark.parametrize("given", ["1", "unquoted", '"half', "", ",", ", ,", '"x" "y"', '"x", y'])
     def test_what_is_no_tag_is_refused(self, user, given):
         user.get("/v1/users/me")
         response = user.patch("/v1/users/me", {"displayName": "New"}, headers={"If-Match": given})

@@ -9,15 +9,14 @@ recognised in `If-None-Match`, because both stand for the same data.
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from wattle.context import ExpectedVersion
 from wattle.errors import FieldError, ValidationFailed
 
 GZIP: Final = "-gzip"
-# An entity-tag, weak or not, and what may stand between two of a list.
-_TAG: Final = re.compile(r'[ \t]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|$)')
+# An entity-tag, weak or not, or nothing (RFC 9110 section 5.6.1.2), and what may stand between two of a list.
+_TAG: Final = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(,|$)')
 _VERSION: Final = re.compile(r"([0-9]{1,18})\.")
 # 96 bits: two representations of one resource do not meet by chance.
 _DIGEST_BYTES: Final = 12
@@ -54,7 +53,7 @@ def expected_version(header: str) -> ExpectedVersion:
     if header.strip() == "*":
         return ExpectedVersion(None)
     try:
-        tags = list(_tags(header))
+        tags = _tags(header)
     except ValueError as error:
         message = 'Send `*`, or the ETag as it was received, with its quotes: "7.Jx0oD3kP9vQ2mZ8a".'
         raise ValidationFailed([FieldError("If-Match", "INVALID_ETAG", message)]) from error
@@ -62,16 +61,21 @@ def expected_version(header: str) -> ExpectedVersion:
     return ExpectedVersion(frozenset(int(version[1]) for version in versions if version))
 
 
-def _tags(header: str) -> Iterator[tuple[bool, str]]:
-    """Whether each tag of a list is weak, and its text.
+def _tags(header: str) -> list[tuple[bool, str]]:
+    """Whether each tag of a list is weak, and its text. Empty members of the list are passed over.
 
     Raises:
-        ValueError: this is no list of entity tags.
+        ValueError: this is no list of entity tags, or one without any.
     """
+    tags: list[tuple[bool, str]] = []
     position, more = 0, True
     while more:
         found = _TAG.match(header, position)
         if not found:
             raise ValueError(f"no entity tag at {position}")
-        yield found[1] is not None, found[2]
+        if found[2] is not None:
+            tags.append((found[1] is not None, found[2]))
         position, more = found.end(), found[3] == ","
+    if not tags:
+        raise ValueError("no entity tag")
+    return tags
