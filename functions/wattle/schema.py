@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
@@ -115,6 +116,29 @@ def _near(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_formed), AfterValidator(_near)]
 """A time in RFC 3339, with any offset."""
+
+
+# The form of `CursorSigner`'s: base64url of 16 bytes of signature and a list in JSON. No time of RFC 3339 has it.
+_CURSOR: Final = re.compile(rf"[A-Za-z0-9_-]{{24,{LONGEST_CURSOR}}}")
+_moment: Final = TypeAdapter[datetime](Moment, config=ConfigDict(defer_build=True))
+
+
+def _time_or_cursor(value: str) -> datetime | str:
+    if _CURSOR.fullmatch(value):
+        return value
+    if not _RFC3339.fullmatch(value):
+        raise PydanticCustomError(
+            "time_or_cursor",
+            "give a time as RFC 3339 has it, such as 2026-11-23T09:30:00Z, or the cursor as it was received",
+        )
+    return _moment.validate_python(value)
+
+
+# The alternatives are for the description: left to them, a time with a mistake would be taken for a cursor.
+MomentOrCursor = Annotated[
+    AwareDatetime | Annotated[str, Field(max_length=LONGEST_CURSOR)], BeforeValidator(_time_or_cursor)
+]
+"""A Moment, or what has the form of a cursor."""
 
 
 PathId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]

@@ -165,10 +165,29 @@ class TestSync:
             (user, {"cursor": sync}),
             (user, {"updatedAfter": page}),
             (user, {"updatedAfter": sync[:-1]}),
-            (user, {"updatedAfter": "soon"}),
-            (user, {"updatedAfter": "9999-12-31T23:59:59-14:00"}),
+            (user, {"updatedAfter": "1" * 24}),
         ]:
             assert code(who.get("/v1/orders", params=parameters)) == (400, "INVALID_CURSOR")
+
+    @pytest.mark.parametrize(
+        ("given", "why"),
+        [
+            ("2026-11-26T00:00:00", "TIME_OR_CURSOR"),
+            ("2026-11-26T00:00:00+10:00", "TIME_OR_CURSOR"),  # as it stands: in a URL the + is a space
+            ("2026-11-26", "TIME_OR_CURSOR"),
+            ("1764115200000", "TIME_OR_CURSOR"),
+            ("soon", "TIME_OR_CURSOR"),
+            ("", "TIME_OR_CURSOR"),
+            ("a" * 2001, "TIME_OR_CURSOR"),
+            ("2026-02-30T00:00:00Z", "DATETIME_FROM_DATE_PARSING"),
+            ("1800-01-01T00:00:00Z", "YEAR_OUT_OF_RANGE"),
+            ("9999-12-31T23:59:59-14:00", "YEAR_OUT_OF_RANGE"),
+        ],
+    )
+    def test_a_time_with_a_mistake_is_named_and_is_no_reason_to_start_again(self, user, given, why):
+        response = user.get(f"/v1/orders?updatedAfter={given}")
+        assert code(response) == (400, "VALIDATION_FAILED")
+        assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [("updatedAfter", why)]
 
     @pytest.mark.parametrize(
         "other",

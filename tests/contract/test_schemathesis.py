@@ -30,6 +30,7 @@ SEARCHING = "FUZZ_EXAMPLES" in os.environ
 
 BEYOND_SCHEMAS = {
     "INVALID_CURSOR": "opaque, and signed",
+    "TIME_OR_CURSOR": "opaque, or a time",
     "UNKNOWN_FIELD": "`fields` has a grammar",
     "INVALID_ETAG": "If-Match has one, too (RFC 9110 section 13.1.1)",
     "EMPTY_RANGE": "compares two parameters",

@@ -6,7 +6,7 @@ from pydantic_core import PydanticCustomError
 
 from wattle.orders.criteria import Criteria
 from wattle.orders.states import Status
-from wattle.schema import LONGEST_CURSOR, Body, Moment, PageParameters, PathId, Resource
+from wattle.schema import Body, Moment, MomentOrCursor, PageParameters, PathId, Resource
 
 ITEMS_MOST: Final = 100
 QUANTITY_MOST: Final = 999
@@ -109,10 +109,9 @@ class ListOrders(OrderFilter):
         Literal["-createdAt", "createdAt"], Field(description="Newest first (`-createdAt`) or oldest first.")
     ] = "-createdAt"
     updated_after: Annotated[
-        Moment | Annotated[str, Field(max_length=LONGEST_CURSOR)] | None,
+        MomentOrCursor | None,
         Field(
-            union_mode="left_to_right",
-            description="Delta sync: a time, or `nextCursor` of the sync before. Only `limit` and `fields` go with it.",
+            description="Delta sync: a time, or `nextCursor` of the sync before. Only `limit` and `fields` go with it."
         ),
     ] = None
 
