@@ -102,6 +102,7 @@ ROUTES: Final[Sequence[Route]] = (
 BEFORE: Final[Sequence[Before]] = (
     cors.answer_preflight,
     exchange.find_route,  # 404, 405
+    batch.demand_envelope,  # 400
     maintenance.refuse_during_maintenance,  # 503
     app_version.demand_recent_app,  # 426
     app_check.demand_our_app,  # 401

@@ -1,5 +1,6 @@
 """`POST /v1/batch`: several GETs, each with its own status."""
 
+import re
 import threading
 
 import pytest
@@ -118,6 +119,18 @@ class TestBatch:
         response = api.http.post("/v1/batch", json={"requests": [{"path": "/v1/page"}]}, headers=user.headers)
         (answer,) = response.json()["data"]
         assert (answer["status"], answer["body"]["errors"][0]["code"]) == (400, "NOT_IN_BATCH")
+
+    def test_what_is_not_for_batches_counts_against_no_limit_and_reads_nothing(self, user):
+        """None of the exports of this hour is spent, and no document is billed."""
+        response = batch(user, *["/v1/users/me/export"] * 10)
+        assert [answer["status"] for answer in response.json()["data"]] == [400] * 10
+        assert {answer["body"]["errors"][0]["code"] for answer in response.json()["data"]} == {"NOT_IN_BATCH"}
+        assert all("RateLimit" not in answer["headers"] for answer in response.json()["data"])
+        assert response.headers["X-Firestore-Reads"] == "0"
+        alone = user.get("/v1/users/me/export")
+        assert alone.status_code == 200
+        (quota,) = re.findall(r'^"exports";q=(\d+);', alone.headers["RateLimit-Policy"])
+        assert alone.headers["RateLimit"].startswith(f'"exports";r={int(quota) - 1};')
 
     def test_the_whole_is_compressed_and_its_parts_are_not(self, user):
         response = batch(user, *["/v1/users/me"] * 10, headers={"Accept-Encoding": "gzip"})

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 from wattle.context import Context
 from wattle.errors import FieldError, ValidationFailed
 from wattle.http.envelope import RawJson, Reply
+from wattle.http.exchange import Exchange
 from wattle.kit.parallel import side_by_side
 from wattle.schema import Body, Resource
 from wattle.services import Services
@@ -59,6 +60,16 @@ class NotInBatch(ValidationFailed):
         super().__init__(
             [FieldError("path", "NOT_IN_BATCH", "This answers with no JSON envelope: ask for it by itself.")]
         )
+
+
+def demand_envelope(exchange: Exchange) -> None:
+    """Refuse a GET that cannot be in a batch, before it counts against its limit and before anything is read for it.
+
+    Raises:
+        NotInBatch.
+    """
+    if exchange.batched and exchange.bound is not None and not exchange.bound.enveloped:
+        raise NotInBatch
 
 
 def fetch_all(

@@ -12,7 +12,7 @@ from wattle.errors import Code, WattleError
 from wattle.failures import told
 from wattle.http.access_log import request_fields, request_id_of, write_line
 from wattle.http.authentication import demanded
-from wattle.http.batch import NotInBatch, batched_request
+from wattle.http.batch import batched_request
 from wattle.http.envelope import Envelope
 from wattle.http.exchange import After, Before, Exchange
 from wattle.http.routing import Caching, NotAllowed, Route, Router
@@ -96,8 +96,6 @@ class Pipeline:
         route, reads = exchange.route, exchange.request.method in _READING
         answer = route.endpoint(exchange.services, exchange.context, **exchange.arguments)
         if isinstance(answer, Response):
-            if exchange.batched:
-                raise NotInBatch
             response = answer
         else:
             kept = route.caching is not Caching.NONE

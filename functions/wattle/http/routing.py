@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
-from typing import Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
+from werkzeug.wrappers import Response
 
 from wattle.context import Context
 from wattle.errors import Code, FieldError, ValidationFailed, WattleError
@@ -97,6 +98,12 @@ class BoundRoute:
     """The resource, or that of the list, whose fields a GET may select."""
     asks: frozenset[str]
     """What it wants of the pipeline itself (`fetch`, `routes`), and whether it wants its `query`."""
+
+    @property
+    def enveloped(self) -> bool:
+        """Whether it answers in the envelope; if not, with a Response of its own."""
+        kind = get_args(self.answer)[0] if get_origin(self.answer) is Annotated else self.answer
+        return kind is not Response
 
     def parse_path(self, given: Mapping[str, str]) -> dict[str, Any]:
         """The path's parameters as the endpoint wants them.
