@@ -65,11 +65,14 @@ class PreconditionFailed(WattleError):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedVersion:
-    """What a change is conditional on (`If-Match`): one of `versions`; None for any, as long as the resource exists."""
+    """What a change is conditional on (`If-Match`): one of `versions`; None for any, as long as the resource exists.
 
-    versions: frozenset[int] | None
+    The version of a resource that has no number is the digest of what it represents.
+    """
 
-    def demand(self, present: int | None) -> None:
+    versions: frozenset[int | str] | None
+
+    def demand(self, present: int | str | None) -> None:
         """Check the version that the transaction read, None where there is no such resource.
 
         Raises:
@@ -82,7 +85,7 @@ class ExpectedVersion:
 class _Unconditional(ExpectedVersion):
     """No condition was named."""
 
-    def demand(self, present: int | None) -> None:
+    def demand(self, present: int | str | None) -> None:
         pass
 
 

@@ -1,5 +1,7 @@
 """Bases of every model of the contract: camelCase outside, snake_case inside. Callables use them as REST does."""
 
+import base64
+import hashlib
 import re
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +18,7 @@ from pydantic import (
     TypeAdapter,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 LIMIT_DEFAULT: Final = 20
 LIMIT_MOST: Final = 100
@@ -62,6 +64,15 @@ def _names(model: type[BaseModel]) -> dict[str, str]:
     return {field.alias or name: name for name, field in model.model_fields.items()}
 
 
+# 96 bits: two representations of one resource do not meet by chance.
+_DIGEST_BYTES: Final = 12
+
+
+def digest_of(representation: bytes) -> str:
+    """What tells this representation from another, as base64url."""
+    return base64.urlsafe_b64encode(hashlib.blake2b(representation, digest_size=_DIGEST_BYTES).digest()).decode()
+
+
 class Resource(BaseModel):
     """A part of an answer."""
 
@@ -79,6 +90,10 @@ class Resource(BaseModel):
     def stored(cls, data: dict[str, Any], **computed: Any) -> Self:
         """The resource of a whole stored document; `computed` are fields that are not stored, such as the id."""
         return cls.model_validate({**data, **computed})
+
+    def digest(self) -> str:
+        """That of its JSON: the version of a resource that has no number."""
+        return digest_of(to_json(self, by_alias=True))
 
     @classmethod
     def partial(cls, data: dict[str, Any], **computed: Any) -> Self:

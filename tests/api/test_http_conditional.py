@@ -187,3 +187,110 @@ class TestIfMatch:
         profile = user.get("/v1/users/me").json()["data"]
         assert profile["displayName"] == "32"
         assert profile["version"] == 33
+
+
+class TestIfMatchWithoutVersion:
+    """Preferences and devices have no number: their version is what they hold."""
+
+    PREFERENCES = "/v1/users/me/notification-preferences"
+    DEVICE = "/v1/users/me/devices/phone"
+
+    @staticmethod
+    def device(user, **changes):
+        body = {"fid": f"c{user.uid[:21]}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
+        return body | changes
+
+    def test_some_fields_of_preferences_have_the_version_of_the_whole(self, user):
+        some = user.get(f"{self.PREFERENCES}?fields=muted").headers["ETag"]
+        assert some != user.get(f"{self.PREFERENCES}?fields=orders").headers["ETag"]
+        for encoded in (some, f'{some[:-1]}-gzip"'):
+            unchanged = user.patch(self.PREFERENCES, {"muted": False}, headers={"If-Match": encoded})
+            assert unchanged.status_code == 200
+        user.patch(self.PREFERENCES, {"orders": False})
+        late = user.patch(self.PREFERENCES, {"muted": True}, headers={"If-Match": some})
+        assert code(late) == (412, "PRECONDITION_FAILED")
+
+    @pytest.mark.parametrize("form", ["{}", '"other", {}', "*"])
+    def test_preferences_that_are_as_they_were_read_may_be_changed(self, user, form):
+        """Also by who has no profile yet: the defaults are what he reads."""
+        for change in ({"muted": True}, {"muted": False, "quietHours": {"start": "22:00", "end": "07:00"}}):
+            tag = user.get(self.PREFERENCES).headers["ETag"]
+            changed = user.patch(self.PREFERENCES, change, headers={"If-Match": form.format(tag)})
+            assert changed.status_code == 200
+            read = user.get(self.PREFERENCES)
+            assert (changed.json()["data"], changed.headers["ETag"]) == (read.json()["data"], read.headers["ETag"])
+
+    def test_preferences_that_somebody_changed_are_not_and_nothing_is_written(self, backend, user):
+        tag = user.get(self.PREFERENCES).headers["ETag"]
+        user.patch(self.PREFERENCES, {"muted": True})
+        late = {"promotions": True, "consentSource": "settings"}
+        for stale in (tag, f"W/{user.get(self.PREFERENCES).headers['ETag']}", '"1.abc"', '"other"'):
+            response = user.patch(self.PREFERENCES, late, headers={"If-Match": stale})
+            assert code(response) == (412, "PRECONDITION_FAILED")
+            assert response.headers["X-Firestore-Writes"] == "0"
+        assert backend.document(f"users/{user.uid}")["notificationPreferences"]["promotions"] is False
+
+    def test_a_change_of_the_profile_is_none_of_the_preferences(self, user):
+        tag = user.get(self.PREFERENCES).headers["ETag"]
+        user.patch("/v1/users/me", {"displayName": "New"})
+        assert user.patch(self.PREFERENCES, {"muted": True}, headers={"If-Match": tag}).status_code == 200
+
+    def test_of_changes_of_preferences_at_once_one_counts(self, user):
+        user.get("/v1/users/me")
+        tag = user.get(self.PREFERENCES).headers["ETag"]
+        hours = [{"quietHours": {"start": "22:00", "end": f"0{n}:00"}} for n in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda h: user.patch(self.PREFERENCES, h, headers={"If-Match": tag}), hours))
+        assert {answer.status_code for answer in answers} <= {200, 412, 503}
+        (won,) = (answer.json()["data"] for answer in answers if answer.status_code == 200)
+        assert user.get(self.PREFERENCES).json()["data"] == won
+
+    def test_a_device_that_is_as_it_was_made_may_be_renewed(self, user):
+        tag = user.put(self.DEVICE, self.device(user)).headers["ETag"]
+        for form in ("{}", '"other", {}', "*"):
+            renewed = user.put(self.DEVICE, self.device(user), headers={"If-Match": form.format(tag)})
+            assert renewed.status_code == 200
+            tag = renewed.headers["ETag"]
+
+    def test_a_device_that_changed_is_not_renewed_and_nothing_is_written(self, backend, user):
+        tag = user.put(self.DEVICE, self.device(user)).headers["ETag"]
+        user.put(self.DEVICE, self.device(user, appVersion="1.1.0"))
+        response = user.put(self.DEVICE, self.device(user, appVersion="1.0.1"), headers={"If-Match": tag})
+        assert code(response) == (412, "PRECONDITION_FAILED")
+        assert response.headers["X-Firestore-Writes"] == "0"
+        assert backend.document(f"users/{user.uid}/devices/phone")["appVersion"] == "1.1.0"
+
+    @pytest.mark.parametrize("given", ["*", '"other"'])
+    def test_a_device_that_is_not_there_is_not_made(self, backend, user, given):
+        response = user.put(self.DEVICE, self.device(user), headers={"If-Match": given})
+        assert code(response) == (412, "PRECONDITION_FAILED")
+        assert backend.document(f"users/{user.uid}/devices/phone") is None
+
+    def test_the_tag_of_a_compressed_answer_is_that_of_the_device(self, user):
+        token = {"fid": None, "token": f"{user.uid}:{'a' * 2000}"}
+        body = {name: value for name, value in self.device(user, **token).items() if value is not None}
+        made = user.put(self.DEVICE, body, headers={"Accept-Encoding": "gzip"})
+        assert made.headers["ETag"].endswith('-gzip"')
+        renewed = user.put(self.DEVICE, body, headers={"If-Match": made.headers["ETag"]})
+        assert renewed.status_code == 200
+
+    @pytest.mark.parametrize("known", [False, True])
+    def test_a_commit_of_unknown_outcome_is_not_somebody_elses(self, instance, user, known):
+        """As for a profile: for what is new, and for what was there."""
+        here = instance()
+        caller = here.as_user(user)
+        if known:
+            user.patch(self.PREFERENCES, {"orders": False})
+        tag = user.get(self.PREFERENCES).headers["ETag"]
+        here.faults.follow(nth("Commit", 1, Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
+        changed = caller.patch(self.PREFERENCES, {"muted": True}, headers={"If-Match": tag})
+        assert changed.status_code == 200
+        assert changed.headers["ETag"] == user.get(self.PREFERENCES).headers["ETag"]
+
+        tag = user.put(self.DEVICE, self.device(user)).headers["ETag"]
+        here.faults.follow(nth("Commit", 1, Failure(grpc.StatusCode.UNAVAILABLE, after=True)))
+        renewed = caller.put(self.DEVICE, self.device(user, appVersion="1.1.0"), headers={"If-Match": tag})
+        assert renewed.status_code == 200
+        assert (
+            user.put(self.DEVICE, self.device(user), headers={"If-Match": renewed.headers["ETag"]}).status_code == 200
+        )

@@ -58,12 +58,21 @@ class DeviceService:
         self._clock = clock
 
     def register(self, ctx: Context, device_id: str, device: RegisterDevice) -> Device:
-        """Make or renew one of the caller's devices. A new one joins the topics of his others."""
+        """Make or renew one of the caller's devices. A new one joins the topics of his others.
+
+        Raises:
+            PreconditionFailed.
+        """
         uid = ctx.user.uid
         key = installation_key(device.fid or device.token or "")
+        # What each attempt would have made of the device: one whose commit is uncertain may have done so.
+        attempts: list[Data] = []
 
         def work(transaction: Transaction) -> Device:
             found, installation = self._devices.with_installation_in(transaction, uid, device_id, key)
+            if transaction.uncertain and found is not None and found.data in attempts:
+                return _device(device_id, found.data)
+            ctx.expected.demand(_device(device_id, found.data).digest() if found else None)
             # Reads come before writes, so the others are read before the device leaves its former owner.
             others = self._devices.of_user_in(transaction, uid) if found is None else []
             now = self._clock()
@@ -84,12 +93,14 @@ class DeviceService:
                 if found.data["installation"] != key:
                     self._devices.delete_installation_in(transaction, found.data["installation"])
                 self._devices.update_in(transaction, uid, device_id, sent)
-                return _device(device_id, {**found.data, **sent})
+                attempts.append({**found.data, **sent})
+                return _device(device_id, attempts[-1])
             topics = sorted({topic for other in others for topic in other.data["topics"]})
             fresh = {**sent, "userId": uid, "topics": topics, "createdAt": now}
             self._devices.create_in(transaction, uid, device_id, fresh)
             staying = [other for other in others if (uid, other.id) != owner]
             self._drop_in(transaction, _oldest(staying, len(staying) - (DEVICES_MOST - 1)))
+            attempts.append(fresh)
             return _device(device_id, fresh)
 
         return self._firestore.transaction(work, ctx.deadline)

@@ -85,8 +85,7 @@ class Envelope:
         body = b'{"success":true,"data":%b,%b}' % (representation, self._frame(request_id))
         response = Response(body, status=reply.status, content_type=CONTENT_TYPE)
         if tagged or reply.status == 201:
-            version = getattr(reply.data, "version", None)
-            response.headers["ETag"] = tag_of(representation, version if isinstance(version, int) else None)
+            response.headers["ETag"] = tag_of(representation, _version(reply.data, selection))
         for name, value in reply.headers.items():
             response.headers[name] = value
         return response
@@ -116,6 +115,14 @@ class Envelope:
 def _pagination(page: Page[Any]) -> dict[str, Any]:
     pagination = {"limit": page.limit, "nextCursor": page.next_cursor, "hasNext": page.has_next}
     return pagination if page.total is None else {**pagination, "total": page.total}
+
+
+def _version(data: Any, selection: Selection | None) -> int | str | None:
+    """What is in front of the tag: see `etag`."""
+    number = getattr(data, "version", None)
+    if isinstance(number, int):
+        return number
+    return data.digest() if selection is not None and isinstance(data, Resource) else None
 
 
 def _selected(data: Any, selection: Selection | None) -> Any:

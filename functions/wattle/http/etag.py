@@ -2,31 +2,28 @@
 
 A tag is the digest of what the answer represents: `data` and `pagination`, not the time and the request id that each
 answer carries around them. A resource with a version has it in front, `"7.Jx0o..."`, and that is what `If-Match`
-compares. A compressed answer is another representation, so its tag ends in `-gzip`, as Apache's does; either form is
-recognised in `If-None-Match`, because both stand for the same data.
+compares. The version of a resource without a number is the digest of the whole: it stands alone, or in front where only
+some fields were asked for. A compressed answer is another representation, so its tag ends in `-gzip`, as Apache's does;
+either form is recognised, because both stand for the same data.
 """
 
-import base64
-import hashlib
 import re
 from typing import Final
 
 from wattle.context import ExpectedVersion
 from wattle.errors import FieldError, ValidationFailed
+from wattle.schema import digest_of
 
 GZIP: Final = "-gzip"
 # An entity-tag, weak or not, or nothing (RFC 9110 section 5.6.1.2), and what may stand between two of a list.
 _TAG: Final = re.compile(r'[ \t]*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(,|$)')
 _VERSION: Final = re.compile(r"([0-9]{1,18})\.")
-# 96 bits: two representations of one resource do not meet by chance.
-_DIGEST_BYTES: Final = 12
 
 
-def tag_of(representation: bytes, version: int | None) -> str:
+def tag_of(representation: bytes, version: int | str | None) -> str:
     """The strong tag, quoted."""
-    digest = hashlib.blake2b(representation, digest_size=_DIGEST_BYTES).digest()
-    text = base64.urlsafe_b64encode(digest).decode()
-    return f'"{text}"' if version is None else f'"{version}.{text}"'
+    digest = digest_of(representation)
+    return f'"{digest}"' if version is None else f'"{version}.{digest}"'
 
 
 def match(given: str, present: str) -> str | None:
@@ -45,7 +42,7 @@ def match(given: str, present: str) -> str | None:
 
 
 def expected_version(header: str) -> ExpectedVersion:
-    """What `If-Match` demands. A tag of another form than ours is no version, so it never matches; nor does a weak one.
+    """What `If-Match` demands. A tag that is not ours is nothing's version, so it never matches; nor does a weak one.
 
     Raises:
         ValidationFailed: it is neither `*` nor a list of entity tags.
@@ -57,8 +54,12 @@ def expected_version(header: str) -> ExpectedVersion:
     except ValueError as error:
         message = 'Send `*`, or the ETag as it was received, with its quotes: "7.Jx0oD3kP9vQ2mZ8a".'
         raise ValidationFailed([FieldError("If-Match", "INVALID_ETAG", message)]) from error
-    versions = [_VERSION.match(tag) for weak, tag in tags if not weak]
-    return ExpectedVersion(frozenset(int(version[1]) for version in versions if version))
+    return ExpectedVersion(frozenset(_version(tag) for weak, tag in tags if not weak))
+
+
+def _version(tag: str) -> int | str:
+    numbered = _VERSION.match(tag)
+    return int(numbered[1]) if numbered else tag.removesuffix(GZIP).partition(".")[0]
 
 
 def _tags(header: str) -> list[tuple[bool, str]]:

@@ -113,25 +113,35 @@ class UserService:
         return NotificationPreferences.stored(found.data["notificationPreferences"] if found else {})
 
     def change_preferences(self, ctx: Context, change: PreferencesChange) -> NotificationPreferences:
-        """Change what the caller lets us push. A change of mind about promotions is recorded in the same commit."""
+        """Change what the caller lets us push. A change of mind about promotions is recorded in the same commit.
+
+        Raises:
+            PreconditionFailed.
+        """
         sent = change.model_dump(by_alias=True, exclude_unset=True, exclude={"consent_source"})
         # Only the quiet hours can be empty: null leaves the others as they are.
         sent = {name: value for name, value in sent.items() if value is not None or name == "quietHours"}
+        # As in change_me.
+        attempts: list[dict[str, Any]] = []
 
         def work(transaction: Transaction) -> NotificationPreferences:
             found = self._users.get_in(transaction, ctx.user.uid)
             now = self._clock()
-            present = found.data["notificationPreferences"] if found else {}
-            if found is not None and _is_so(present, sent):
-                return NotificationPreferences.stored(present)
+            stored = found.data["notificationPreferences"] if found else {}
+            present = NotificationPreferences.stored(stored)
+            if transaction.uncertain and found is not None and found.data in attempts:
+                return present
+            ctx.expected.demand(present.digest())
+            if found is not None and _is_so(stored, sent):
+                return present
             changes = {f"notificationPreferences.{name}": value for name, value in sent.items()}
-            if change.promotions is not None and change.promotions != present.get("promotions", False):
+            if change.promotions is not None and change.promotions != present.promotions:
                 consent = {"granted": change.promotions, "at": now, "source": change.consent_source}
                 changes["notificationPreferences.promotionsConsent"] = consent
                 record = {**consent, "purpose": Kind.PROMOTIONS.value, "requestId": ctx.request_id}
                 self._users.add_consent_in(transaction, ctx.user.uid, document_id(), record)
-            stored = self._change_in(transaction, ctx.user, found, changes)
-            return NotificationPreferences.stored(stored["notificationPreferences"])
+            attempts.append(self._change_in(transaction, ctx.user, found, changes))
+            return NotificationPreferences.stored(attempts[-1]["notificationPreferences"])
 
         return self._firestore.transaction(work, ctx.deadline)
 
