@@ -3,6 +3,7 @@
 Source: Firebase, "Protocol specification for https.onCall".
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
@@ -42,6 +43,13 @@ _CODES: Final[Mapping[int, FunctionsErrorCode]] = {
     500: FunctionsErrorCode.INTERNAL,
     503: FunctionsErrorCode.UNAVAILABLE,
 }
+# Swift's Int and Kotlin's Long are sent as `{"@type": ..., "value": "1"}`, because JavaScript has no 64-bit numbers.
+_LONGS: Final = (
+    "type.googleapis.com/google.protobuf.Int64Value",
+    "type.googleapis.com/google.protobuf.UInt64Value",
+)
+_INTEGER: Final = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # Where the guard puts the header that it takes away: environ keys with a dot are an application's own (PEP 3333).
 _AUTHORIZATION: Final = "wattle.authorization"
 
@@ -155,6 +163,33 @@ def mark_notification_read(services: Services, request: CallableRequest[Any]) ->
     return _called(services, request, MarkOneRead, work)
 
 
+def decoded(value: Any) -> Any:
+    """What an SDK sent, with its numbers as numbers, and those that are whole as integers: 1 may also come as 1.0.
+
+    That is what Node's firebase-functions makes of it (`decode` in lib/common/providers/https.js; firebase_functions
+    0.6.0 has none), but of a text that only begins with a number. That, and what it throws for, is left as it came: no
+    model takes it, and so the field is named.
+    """
+    if isinstance(value, list):
+        return [decoded(member) for member in value]
+    if isinstance(value, dict):
+        if value.get("@type") in _LONGS and (number := _number(value.get("value"))) is not None:
+            return number
+        return {name: decoded(member) for name, member in value.items()}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _number(value: Any) -> Any:
+    """The number that a wrapped one stands for, None where it is none."""
+    if isinstance(value, str):
+        if _INTEGER.fullmatch(value):
+            return int(value)
+        return decoded(float(value)) if _DECIMAL.fullmatch(value) else None
+    return decoded(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _called(
     services: Services,
     request: CallableRequest[Any],
@@ -169,7 +204,7 @@ def _called(
         caller, check = signed_in(request.raw_request.environ[_AUTHORIZATION], services, deadline)
         services.rate_limits.take(limit, f"user:{caller.uid}")
         with demanded(lambda: check):
-            answer = work(Context(request_id, deadline, caller), parse_body(to_json(request.data), model))
+            answer = work(Context(request_id, deadline, caller), parse_body(to_json(decoded(request.data)), model))
         plain: dict[str, Any] = to_jsonable_python(answer, by_alias=True)
     except Exception as error:
         raise https_error(told(error), request_id) from error

@@ -169,6 +169,108 @@ class TestOrders:
         assert stock(backend, product) == 0
 
 
+LONG = "type.googleapis.com/google.protobuf.Int64Value"
+UNSIGNED_LONG = "type.googleapis.com/google.protobuf.UInt64Value"
+
+
+class TestNumbers:
+    """As the SDKs send them: Swift's Int and Kotlin's Long in an object of their own, a double as 2.0."""
+
+    @pytest.mark.parametrize(
+        "quantity",
+        [
+            {"@type": LONG, "value": "2"},
+            {"@type": UNSIGNED_LONG, "value": "2"},
+            {"@type": LONG, "value": 2},
+            {"@type": LONG, "value": "2.0"},
+            2.0,
+        ],
+        ids=str,
+    )
+    def test_a_number_is_taken_in_each_of_its_forms(self, backend, call, user, quantity):
+        product = backend.product(stock=5)
+        answer = call("createOrder", {"items": [{"productId": product, "quantity": quantity}]}, user)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["result"]["order"]["items"][0]["quantity"] == 2
+        assert stock(backend, product) == 3
+
+    def test_the_same_tap_from_another_sdk_is_the_same_call(self, backend, call, user):
+        product = backend.product(stock=5)
+        forms = (2, 2.0, {"@type": LONG, "value": "2"})
+        tap = [{"items": lines((product, number)), "idempotencyKey": "tap"} for number in forms]
+        answers = [call("createOrder", data, user).json()["result"] for data in tap]
+        assert [answer["replayed"] for answer in answers] == [False, True, True]
+        assert stock(backend, product) == 3
+
+    @pytest.mark.parametrize(
+        "quantity",
+        [
+            {"@type": LONG, "value": "many"},
+            {"@type": LONG, "value": ""},
+            {"@type": LONG, "value": "2 or 3"},
+            {"@type": LONG, "value": "2.5"},
+            {"@type": LONG, "value": "9223372036854775807"},
+            {"@type": LONG, "value": "1e999"},
+            {"@type": LONG, "value": "9" * 5000},
+            {"@type": LONG, "value": True},
+            {"@type": LONG, "value": ["2"]},
+            {"@type": LONG},
+            {"@type": "type.googleapis.com/google.protobuf.Timestamp", "value": "2"},
+            {"@type": ["2"], "value": "2"},
+            {"value": "2"},
+            "2",
+            2.5,
+        ],
+        ids=lambda given: str(given)[:80],
+    )
+    def test_what_is_none_is_named(self, backend, call, user, quantity):
+        product = backend.product(stock=5)
+        items = [
+            {"productId": product, "quantity": {"@type": LONG, "value": "1"}},
+            {"productId": "p", "quantity": quantity},
+        ]
+        response = call("createOrder", {"items": items}, user)
+        assert failed(response) == (400, "INVALID_ARGUMENT", "VALIDATION_FAILED")
+        assert {error["field"] for error in response.json()["error"]["details"]["errors"]} == {"items[1].quantity"}
+        assert stock(backend, product) == 5
+
+    def test_a_number_is_no_text_and_no_object(self, call, user):
+        wrapped = {"@type": LONG, "value": "2"}
+        refused = call("cancelOrder", {"orderId": wrapped, "reason": wrapped}, user)
+        assert failed(refused) == (400, "INVALID_ARGUMENT", "VALIDATION_FAILED")
+        named = [error["field"] for error in refused.json()["error"]["details"]["errors"]]
+        assert sorted(named) == ["orderId", "reason"]
+        assert failed(call("cancelOrder", wrapped, user)) == (400, "INVALID_ARGUMENT", "VALIDATION_FAILED")
+
+    def test_the_sdks_read_what_we_answer(self, backend, call, user, admin):
+        """An object with `@type` would be taken for a number, and a number that is not whole for no Long."""
+        product = backend.product(stock=5)
+        placed_ = call("createOrder", {"items": lines((product, 2)), "idempotencyKey": "tap"}, user).json()
+        order = placed_["result"]["order"]
+        admin.post(f"/v1/admin/orders/{order['id']}/status", {"status": "confirmed"})
+        (entry,) = eventually(lambda: user.get("/v1/notifications").json()["data"])
+        answers = [
+            placed_,
+            call("cancelOrder", {"orderId": order["id"]}, user).json(),
+            call("registerDevice", {**DEVICE, "fid": f"c{user.uid[:21]}"}, user).json(),
+            call("markNotificationRead", {"notificationId": entry["id"]}, user).json(),
+            call("createOrder", {"items": lines((product, 9))}, user).json(),
+        ]
+        assert [set(answer) for answer in answers] == [{"result"}] * 4 + [{"error"}]
+        numbers = [part for answer in answers for part in parts(answer) if isinstance(part, int | float)]
+        assert numbers
+        assert all(isinstance(number, int) for number in numbers)
+        assert "@type" not in json.dumps(answers)
+
+
+def parts(value):
+    """A JSON value, and all that is in it."""
+    yield value
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for member in members:
+        yield from parts(member)
+
+
 class TestDevicesAndInbox:
     def test_a_registered_device_is_told_and_the_message_is_read(self, backend, call, user, admin):
         fid = f"c{user.uid[:21]}"
