@@ -71,7 +71,7 @@ catalogues: setup ## bring the translations of push messages up to date with the
 openapi: setup ## write docs/openapi.json, the contract with apps, from the route table
 	@$(BIN)/python -m tools openapi
 
-reference: setup ## write the documentation's tables of endpoints and errors, and the types in the clients' guides
+reference: setup ## write the documentation's tables of endpoints, errors and callables, and the types in the clients' guides
 	@$(BIN)/python -m tools reference
 
 protocol: setup ## take Firestore's messages anew from google-cloud-firestore, after an update of it

@@ -20,12 +20,12 @@ api = export.http("api", create_api)
 
 if not export.alone("api"):
     # The API does not wait for what it has no use for.
-    from wattle import callables, tasks, triggers
+    from wattle import tasks, triggers
 
-    createOrder = export.call("createOrder", callables.create_order)
-    cancelOrder = export.call("cancelOrder", callables.cancel_order)
-    registerDevice = export.call("registerDevice", callables.register_device)
-    markNotificationRead = export.call("markNotificationRead", callables.mark_notification_read)
+    createOrder = export.call("createOrder")
+    cancelOrder = export.call("cancelOrder")
+    registerDevice = export.call("registerDevice")
+    markNotificationRead = export.call("markNotificationRead")
 
     onOrderWritten = export.on_written("onOrderWritten", "orders/{orderId}", triggers.order_written)
     onUserWritten = export.on_written("onUserWritten", "users/{uid}", triggers.user_written)

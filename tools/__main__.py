@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--breaking", action="store_true", help="also write what breaks apps")
     command.set_defaults(run=_of("openapi"))
 
-    command = commands.add_parser("reference", help="write docs/endpoints.md and docs/errors.md from the code")
+    command = commands.add_parser("reference", help="write what of the documentation comes from the code")
     command.add_argument("--check", action="store_true", help="only compare")
     command.set_defaults(run=_of("reference"))
 

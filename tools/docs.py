@@ -23,7 +23,10 @@ MERMAID: Final = ROOT / "tools/site/node_modules/@mermaid-js/tiny/dist/mermaid.t
 NAVIGATION: Final[Sequence[tuple[str, Sequence[str]]]] = (
     ("Start", ("README.md", "docs/README.md", "docs/tutorial.md", "docs/testing.md")),
     ("Clients", ("docs/clients/README.md", "docs/clients/*.md", "docs/clients.md")),
-    ("Reference", ("docs/api.md", "docs/endpoints.md", "docs/errors.md", "docs/data.md", "docs/push.md")),
+    (
+        "Reference",
+        ("docs/api.md", "docs/endpoints.md", "docs/callables.md", "docs/errors.md", "docs/data.md", "docs/push.md"),
+    ),
     (
         "Production",
         (

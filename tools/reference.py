@@ -1,10 +1,10 @@
-"""What of the documentation is generated: the tables of endpoints and errors, and the types in the clients' guides."""
+"""What of the documentation is generated: tables of endpoints, errors and callables, types in the clients' guides."""
 
 import sys
 from collections.abc import Iterator
 from typing import Final
 
-from tools import client_types
+from tools import callable_tables, client_types
 from tools.docs import ROOT
 from wattle.api import ROUTES
 from wattle.errors import Code
@@ -28,7 +28,7 @@ def run(*, check: bool) -> int:
         else:
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
-    return int(check and outdated) | client_types.run(check=check)
+    return int(check and outdated) | callable_tables.run(check=check) | client_types.run(check=check)
 
 
 def _endpoints() -> str:

@@ -5,7 +5,7 @@ Source: Firebase, "Protocol specification for https.onCall".
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 from uuid import uuid4
 
 from firebase_functions.https_fn import CallableRequest, FunctionsErrorCode, HttpsError
@@ -14,22 +14,22 @@ from pydantic import StringConstraints
 from pydantic_core import to_json, to_jsonable_python
 
 from wattle.context import Context
-from wattle.devices.schemas import RegisterDevice
-from wattle.errors import WattleError
+from wattle.devices.schemas import Device, RegisterDevice
+from wattle.errors import Code, WattleError
 from wattle.failures import told
 from wattle.http.app_check import verify_app
 from wattle.http.authentication import bearer, demanded, signed_in, verified
 from wattle.http.idempotency import idempotent_call
 from wattle.http.maintenance import demand_open
 from wattle.http.validation import InvalidJson, parse_body, parse_json, read_body
+from wattle.inbox.schemas import Notification
 from wattle.kit.retry import Deadline
-from wattle.orders.schemas import CancelOrder, CreateOrder
+from wattle.orders.schemas import CancelOrder, CreateOrder, Order
 from wattle.rate_limits.policies import Limits
-from wattle.schema import Body, PathId
+from wattle.schema import Body, PathId, Resource
 from wattle.services import Services
 
 Handler = Callable[[Request], Response]
-Work = Callable[[Services, CallableRequest[Any]], dict[str, Any]]
 
 _DEADLINE: Final = 20.0
 _CODES: Final[Mapping[int, FunctionsErrorCode]] = {
@@ -53,7 +53,24 @@ _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | r
 # Where the guard puts the header that it takes away: environ keys with a dot are an application's own (PEP 3333).
 _AUTHORIZATION: Final = "wattle.authorization"
 
-B = TypeVar("B", bound=Body)
+
+class Call(NamedTuple):
+    """One callable function: `work` takes the services, the context and the model of `data`, and returns the result."""
+
+    work: Callable[[Services, Context, Any], Resource]
+    limit: Limits = Limits.GENERAL
+
+    @property
+    def data(self) -> type[Body]:
+        """What an app sends, as the signature of `work` says."""
+        model: type[Body] = get_type_hints(self.work)["data"]
+        return model
+
+    @property
+    def result(self) -> type[Resource]:
+        """What it gets."""
+        model: type[Resource] = get_type_hints(self.work)["return"]
+        return model
 
 
 class PlaceOrder(CreateOrder):
@@ -74,13 +91,31 @@ class MarkOneRead(Body):
     notification_id: PathId
 
 
-def exported(
-    services: Callable[[], Services], on_call: Callable[[Callable[..., Any]], Any], name: str, work: Work
-) -> Handler:
-    """The function that apps call by `name`, deployed as `on_call` says."""
+class PlacedOrder(Resource):
+    """`replayed`: an earlier call with the same key made it."""
+
+    order: Order
+    replayed: bool
+
+
+class CancelledOrder(Resource):
+    order: Order
+
+
+class RegisteredDevice(Resource):
+    device: Device
+
+
+class ReadNotification(Resource):
+    notification: Notification
+
+
+def exported(services: Callable[[], Services], on_call: Callable[[Callable[..., Any]], Any], name: str) -> Handler:
+    """The function that apps call by `name`, one of CALLS, deployed as `on_call` says."""
+    call, model = CALLS[name], CALLS[name].data
 
     def called(request: CallableRequest[Any]) -> Any:
-        return work(services(), request)
+        return _called(services(), request, call, model)
 
     called.__name__ = name
     function = on_call(called)
@@ -124,43 +159,36 @@ def _guard(services: Callable[[], Services], function: Handler) -> Handler:
     return guarded
 
 
-def create_order(services: Services, request: CallableRequest[Any]) -> dict[str, Any]:
-    """`{"order", "replayed"}`; `data` is a PlaceOrder."""
-
-    def work(ctx: Context, data: PlaceOrder) -> dict[str, Any]:
-        content = to_json(data.model_dump(mode="json", exclude={"idempotency_key"}))
-        call = idempotent_call(data.idempotency_key, ctx.user.uid, "createOrder", content)
-        placed = services.orders.placement.create(ctx._replace(idempotent=call), data)
-        return {"order": placed.order, "replayed": placed.replayed}
-
-    return _called(services, request, PlaceOrder, work, Limits.ORDERS)
+def create_order(services: Services, ctx: Context, data: PlaceOrder) -> PlacedOrder:
+    """Place an order at the shop's prices."""
+    content = to_json(data.model_dump(mode="json", exclude={"idempotency_key"}))
+    call = idempotent_call(data.idempotency_key, ctx.user.uid, "createOrder", content)
+    placed = services.orders.placement.create(ctx._replace(idempotent=call), data)
+    return PlacedOrder(order=placed.order, replayed=placed.replayed)
 
 
-def cancel_order(services: Services, request: CallableRequest[Any]) -> dict[str, Any]:
-    """`{"order"}`; `data` is a CancelOneOrder."""
-
-    def work(ctx: Context, data: CancelOneOrder) -> dict[str, Any]:
-        return {"order": services.orders.amendments.cancel(ctx, data.order_id, data.reason)}
-
-    return _called(services, request, CancelOneOrder, work)
+def cancel_order(services: Services, ctx: Context, data: CancelOneOrder) -> CancelledOrder:
+    """Cancel a pending or confirmed order. Cancelling it again answers the same."""
+    return CancelledOrder(order=services.orders.amendments.cancel(ctx, data.order_id, data.reason))
 
 
-def register_device(services: Services, request: CallableRequest[Any]) -> dict[str, Any]:
-    """`{"device"}`; `data` is a RegisterOneDevice."""
-
-    def work(ctx: Context, data: RegisterOneDevice) -> dict[str, Any]:
-        return {"device": services.devices.register(ctx, data.device_id, data)}
-
-    return _called(services, request, RegisterOneDevice, work)
+def register_device(services: Services, ctx: Context, data: RegisterOneDevice) -> RegisteredDevice:
+    """Make or renew a device, under an id that the app chooses and keeps."""
+    return RegisteredDevice(device=services.devices.register(ctx, data.device_id, data))
 
 
-def mark_notification_read(services: Services, request: CallableRequest[Any]) -> dict[str, Any]:
-    """`{"notification"}`; `data` is a MarkOneRead."""
+def mark_notification_read(services: Services, ctx: Context, data: MarkOneRead) -> ReadNotification:
+    """Mark a message as read. Doing it twice is no error; the first time counts."""
+    return ReadNotification(notification=services.inbox.mark_read(ctx, data.notification_id))
 
-    def work(ctx: Context, data: MarkOneRead) -> dict[str, Any]:
-        return {"notification": services.inbox.mark_read(ctx, data.notification_id)}
 
-    return _called(services, request, MarkOneRead, work)
+CALLS: Final[Mapping[str, Call]] = {
+    "createOrder": Call(create_order, Limits.ORDERS),
+    "cancelOrder": Call(cancel_order),
+    "registerDevice": Call(register_device),
+    "markNotificationRead": Call(mark_notification_read),
+}
+"""Every callable function, by the name that apps call it by."""
 
 
 def decoded(value: Any) -> Any:
@@ -190,21 +218,16 @@ def _number(value: Any) -> Any:
     return decoded(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _called(
-    services: Services,
-    request: CallableRequest[Any],
-    model: type[B],
-    work: Callable[[Context, B], dict[str, Any]],
-    limit: Limits = Limits.GENERAL,
-) -> dict[str, Any]:
-    """Run `work` for the signed-in caller; every failure becomes an HttpsError with our code."""
+def _called(services: Services, request: CallableRequest[Any], call: Call, model: type[Body]) -> dict[str, Any]:
+    """The result for the signed-in caller; every failure becomes an HttpsError with our code."""
     request_id = uuid4().hex
     try:
         deadline = Deadline.after(_DEADLINE)
         caller, check = signed_in(request.raw_request.environ[_AUTHORIZATION], services, deadline)
-        services.rate_limits.take(limit, f"user:{caller.uid}")
+        services.rate_limits.take(call.limit, f"user:{caller.uid}")
         with demanded(lambda: check):
-            answer = work(Context(request_id, deadline, caller), parse_body(to_json(decoded(request.data)), model))
+            data = parse_body(to_json(decoded(request.data)), model)
+            answer = call.work(services, Context(request_id, deadline, caller), data)
         plain: dict[str, Any] = to_jsonable_python(answer, by_alias=True)
     except Exception as error:
         raise https_error(told(error), request_id) from error
@@ -218,6 +241,10 @@ def https_error(error: WattleError, request_id: str) -> HttpsError:
         details["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in error.errors]
     if error.retry_after is not None:
         details["retryAfter"] = error.retry_after
+    return HttpsError(sdk_code(error.code), error.message, details)
+
+
+def sdk_code(code: Code) -> FunctionsErrorCode:
+    """The code by which an SDK knows one of ours."""
     # 409 and 422 say that the request is fine, and the state of things is not.
-    code = _CODES.get(error.code.status, FunctionsErrorCode.FAILED_PRECONDITION)
-    return HttpsError(code, error.message, details)
+    return _CODES.get(code.status, FunctionsErrorCode.FAILED_PRECONDITION)

@@ -25,8 +25,6 @@ from wattle.services import Process, Services
 if TYPE_CHECKING:
     from firebase_functions.firestore_fn import Event
 
-    from wattle.callables import Work
-
 Function = Callable[..., Any]
 
 _RUNTIME: Final[dict[str, Any]] = {
@@ -85,13 +83,11 @@ class Exports:
             current_app.wsgi_app = serve_directly  # type: ignore[method-assign]
         return https_fn.on_request(**_ANSWERING, service_account=account(name), ingress=everyone)(_named(name, serve))
 
-    def call(self, name: str, work: "Work") -> Function:
-        """A callable function of the Firebase SDKs."""
+    def call(self, name: str) -> Function:
+        """A callable function of the Firebase SDKs: that of `callables.CALLS`."""
         from wattle import callables  # noqa: PLC0415 (not loaded by the process that serves the API alone)
 
-        return callables.exported(
-            self._services, https_fn.on_call(**_ANSWERING, service_account=account(name)), name, work
-        )
+        return callables.exported(self._services, https_fn.on_call(**_ANSWERING, service_account=account(name)), name)
 
     def on_written(
         self,

@@ -17,7 +17,7 @@ from wattle import callables
 from wattle.adapters.keys import KeyStore, certificates
 from wattle.adapters.tokens import TokenVerifier
 
-NAMES = ("createOrder", "cancelOrder", "registerDevice", "markNotificationRead")
+NAMES = list(callables.CALLS)
 DEVICE = {
     "deviceId": "phone",
     "fid": "cXyz0123456789abcdefgh",
@@ -303,7 +303,7 @@ class TestInProduction:
         one = instance()
         one.services.verifier = TokenVerifier("demo-wattle", KeyStore(endpoint.url, certificates))
         app = Flask("callables")
-        handler = callables.exported(lambda: one.services, https_fn.on_call(), "createOrder", callables.create_order)
+        handler = callables.exported(lambda: one.services, https_fn.on_call(), "createOrder")
         app.add_url_rule("/", "call", lambda: handler(request), methods=["POST"])
         yield key, app.test_client()
         endpoint.close()

@@ -6,7 +6,8 @@
 | python | run, the blocks of a page as one program; tests in it are called with our fixtures |
 | typescript | compiled and run: test_typescript_client.py |
 | swift, kotlin, dart | parsed, and every name in it is known: test_snippets.py |
-| json, yaml, toml, xml, js | parsed |
+| json, yaml, toml, xml | parsed |
+| js | parsed; that of docs/callables.md is run: test_callables.py |
 | mermaid | drawn in a browser: test_site.py |
 | console | shown: commands that change this machine, run for minutes or need a Google project. Those of ours exist |
 | text | shown: output, and the form of things |

@@ -1,5 +1,5 @@
-"""The guides for Swift, Kotlin and Dart, as far as that goes without their compilers: the types are generated, the code
-parses, and nothing in it is made up.
+"""The guides for Swift, Kotlin and Dart, and the page on callables, as far as that goes without their compilers: the
+types are generated, the code parses, and nothing in it is made up.
 
 Every name that a guide does not declare itself stands in sdk_names.toml, Firebase's with the page that documents it.
 Every text in the code is of the API's description (routes with their methods, parameters, headers, fields, error codes)
@@ -18,6 +18,8 @@ from tests.docs.blocks import blocks_of
 from tools.docs import ROOT
 
 from tools import client_types
+from wattle.callables import CALLS
+from wattle.config import REGION
 
 LANGUAGES = ("swift", "kotlin", "dart")
 NAMES = tomllib.loads((Path(__file__).parent / "sdk_names.toml").read_text(encoding="utf-8"))
@@ -42,11 +44,13 @@ DECLARED = (
 IMPORT = re.compile(r"^import (.*)$", re.MULTILINE)
 
 
+def blocks_in(language):
+    pages = (Path(f"docs/clients/{language}.md"), Path("docs/callables.md"))
+    return [block for page in pages for block in blocks_of(page) if block.language == language]
+
+
 def code_of(language):
-    text = "\n".join(
-        block.text for block in blocks_of(Path(f"docs/clients/{language}.md")) if block.language == language
-    )
-    return COMMENT.sub("", text)
+    return COMMENT.sub("", "\n".join(block.text for block in blocks_in(language)))
 
 
 def texts_in(code):
@@ -57,10 +61,9 @@ def texts_in(code):
 def test_it_parses(language):
     grammar = importlib.import_module(f"tree_sitter_{language}")
     parser = tree_sitter.Parser(tree_sitter.Language(grammar.language()))
-    for block in blocks_of(Path(f"docs/clients/{language}.md")):
-        if block.language == language:
-            tree = parser.parse(block.text.encode())
-            assert not tree.root_node.has_error, f"{block.place}: {broken_in(tree.root_node)}"
+    for block in blocks_in(language):
+        tree = parser.parse(block.text.encode())
+        assert not tree.root_node.has_error, f"{block.place}: {broken_in(tree.root_node)}"
 
 
 def broken_in(node):
@@ -91,8 +94,10 @@ def test_every_call_is_in_the_description(language):
 
 
 def described():
-    """Every text that the description knows: parameters, headers, fields, codes, values of enums."""
-    found = {"data", "pagination"}
+    """Every text that the description knows (parameters, headers, fields, codes, values of enums), and callables'."""
+    found = {"data", "pagination", REGION, *CALLS}
+    for call in CALLS.values():
+        found.update(field.alias for model in (call.data, call.result) for field in model.model_fields.values())
 
     def walk(node):
         if isinstance(node, dict):
