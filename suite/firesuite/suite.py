@@ -22,10 +22,12 @@ from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
 from firesuite.fireemu_process import FireemuProcess
 from firesuite.functions import Runtime, missing_packages
+from firesuite.functions_settings import service_of
 from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
 from firesuite.inspection import Inspection
+from firesuite.manifest import DEFAULT_REGION
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
@@ -259,8 +261,17 @@ class Suite:
         )
 
     def _serve_hosting(self, serving: Serving) -> None:
+        def path_of(name: str, region: str | None) -> str:
+            try:
+                return serving.path_of(name, region)
+            except SuiteError:
+                if not self.project.node_codebases:  # whose functions fireemu alone knows
+                    raise
+                return f"/{self.project.project_id}/{region or DEFAULT_REGION}/{name}"
+
+        services = {service_of(endpoint.name): endpoint.name for endpoint in self.project.manifest.endpoints}
         for site in hosting.sites(self.project.firebase_json)[:1]:
-            app = hosting.Hosting(site, self.project.directory, self._bound.functions, serving.path_of)
+            app = hosting.Hosting(site, self.project.directory, self._bound.functions, path_of, services)
             self._serve(app, "Hosting", self._bound.hosting, threads=32)
 
     def _start_functions(self, processes: Processes, serving: Serving, directory: Path) -> None:

@@ -136,12 +136,14 @@ def test_a_node_codebase_runs_beside_the_python_ones(project):
     document = json.loads((project / "firebase.json").read_text())
     # Without a runtime, as most Node projects have it: package.json says which.
     document["functions"] = [*document["functions"][1:], {"source": "nodejs", "codebase": "nodejs"}]
-    document["hosting"]["rewrites"] = []
+    function = {"functionId": "nodeweb", "region": "europe-west1"}
+    document["hosting"]["rewrites"] = [{"source": "/node", "function": function}]
     (project / "firebase.json").write_text(json.dumps(document))
     with running(project) as suite:
         url = suite.function_url("shop")
         assert http("GET", url).json()["size"] == "large"
         assert http("GET", url.replace("/shop", "/nodeweb/a")).json() == {"path": "/a"}
+        assert http("GET", f"{suite.services()['Hosting']}/node").json() == {"path": "/node"}
         assert http("GET", url.replace("/shop", "/none")).status == 404
         suite.database.document("fromnode/n1").set({})
         suite.database.document("carts/c1").set({})
