@@ -181,12 +181,6 @@ class _Rules:
         raise SuiteError(f"{name} needs a 'source' or a 'regex'.")
 
 
-def sites(firebase_json: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The `hosting` section, which may be one site or a list of them."""
-    hosting = firebase_json.get("hosting") or []
-    return [hosting] if isinstance(hosting, dict) else list(hosting)
-
-
 def _moved(location: str, query: str, status: int = 301) -> Answer:
     """To there, with the query of the request."""
     if query:

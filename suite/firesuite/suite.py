@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from firesuite import fcm, fireemu, hosting
+from firesuite import fcm, files, fireemu, hosting
 from firesuite.addresses import Addresses
 from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
@@ -270,7 +270,7 @@ class Suite:
                 return f"/{self.project.project_id}/{region or DEFAULT_REGION}/{name}"
 
         services = {service_of(endpoint.name): endpoint.name for endpoint in self.project.manifest.endpoints}
-        for site in hosting.sites(self.project.firebase_json)[:1]:
+        for site in files.entries(self.project.firebase_json, "hosting")[:1]:
             app = hosting.Hosting(site, self.project.directory, self._bound.functions, path_of, services)
             self._serve(app, "Hosting", self._bound.hosting, threads=32)
 

@@ -169,3 +169,19 @@ def test_init_leaves_what_is_there_alone(tmp_path):
     assert package["name"] == "mine"
     assert package["dependencies"] == {"firebase-functions": "6.0.0"}
     assert "devDependencies" not in package
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (".firebaserc", {"projects": "x"}, "'projects' must map aliases to project ids."),
+        (".firebaserc", {"projects": None}, "'projects' must map aliases to project ids."),
+        ("package.json", {"devDependencies": None}, "'devDependencies' must be an object."),
+        ("firebase.json", {"functions": "x"}, "'functions' must be an object or a list of objects."),
+    ],
+)
+def test_init_of_a_project_with_a_file_of_another_shape_is_one_sentence(tmp_path, name, content, sentence):
+    (tmp_path / name).write_text(json.dumps(content))
+    done = firesuite(tmp_path, "init")
+    assert (done.returncode, done.stderr) == (1, f"firesuite: {tmp_path}/{name}: {sentence}\n")
+    assert json.loads((tmp_path / name).read_text()) == content
