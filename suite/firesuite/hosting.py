@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from firesuite.errors import SuiteError
+from firesuite.files import entries
+from firesuite.functions_settings import service_of
 from firesuite.globs import Pattern, PatternError
 from firesuite.manifest import DEFAULT_REGION
+from firesuite.project import Project
 from firesuite.proxy import Answer, forward, request_headers, target
 from firesuite.static_files import Moved, StaticFiles
 
@@ -179,6 +182,22 @@ class _Rules:
         except PatternError as error:
             raise SuiteError(f"{name}: the pattern {regex or source!r} {error}.") from None
         raise SuiteError(f"{name} needs a 'source' or a 'regex'.")
+
+
+def first_site(project: Project, functions_port: int, path_of: PathOf) -> Hosting | None:
+    """The first site of a project, where it has one. Raises SuiteError for one whose rules are not understood."""
+
+    def path_of_any(name: str, region: str | None) -> str:
+        try:
+            return path_of(name, region)
+        except SuiteError:
+            if not project.node_codebases:  # whose functions fireemu alone knows
+                raise
+            return f"/{project.project_id}/{region or DEFAULT_REGION}/{name}"
+
+    services = {service_of(endpoint.name): endpoint.name for endpoint in project.manifest.endpoints}
+    site = next(iter(entries(project.firebase_json, "hosting")), None)
+    return Hosting(site, project.directory, functions_port, path_of_any, services) if site else None
 
 
 def _moved(location: str, query: str, status: int = 301) -> Answer:

@@ -129,6 +129,17 @@ class Manifest:
         return dataclasses.replace(self, endpoints=endpoints)
 
     @property
+    def secrets(self) -> tuple[Parameter, ...]:
+        """Those that functions name as text, and not by a declared parameter."""
+        declared = {parameter.name for parameter in self.parameters}
+        named = {
+            str(secret["key"]): None
+            for endpoint in self.endpoints
+            for secret in endpoint.spec.get("secretEnvironmentVariables") or []
+        }
+        return tuple(Parameter(name, "secret", None) for name in named if name not in declared)
+
+    @property
     def delivered(self) -> tuple[Endpoint, ...]:
         """Those to which something must deliver: events, schedules, tasks, blocking calls."""
         return tuple(endpoint for endpoint in self.endpoints if not endpoint.kind.is_direct)

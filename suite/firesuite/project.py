@@ -11,6 +11,7 @@ from typing import Any, Self
 from firesuite import discovery, dotenv, files, params
 from firesuite.errors import SuiteError
 from firesuite.manifest import Endpoint, Manifest
+from firesuite.params import Parameter
 from firesuite.ports import Ports, hosts_beyond_loopback
 
 
@@ -36,6 +37,8 @@ class Codebase:
     """As firebase.json names it (`python311`)."""
     discovered: bool
     """Whether the manifest was made by importing main.py, and not read from functions.yaml."""
+    without_value: tuple[Parameter, ...]
+    """The parameters and secrets that have neither a value nor a default."""
 
     @property
     def main(self) -> Path:
@@ -201,7 +204,7 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names:
     else:
         where, text = str(source / "main.py"), _discover(python, source, {**_services_to_be(project_id), **environment})
     manifest = Manifest.parse(text, where)
-    known, _missing = params.values(manifest.parameters, environment, built_ins)
+    known, missing = params.values([*manifest.parameters, *manifest.secrets], environment, built_ins)
     return Codebase(
         name=str(entry.get("codebase", "default")),
         source=source,
@@ -210,6 +213,7 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names:
         environment=environment,
         runtime=runtime,
         discovered=not path.is_file(),
+        without_value=tuple(missing),
     )
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -14,20 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from firesuite import fcm, files, fireemu, hosting
+from firesuite import fcm, fireemu, hosting
 from firesuite.addresses import Addresses
 from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
 from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
 from firesuite.fireemu_process import FireemuProcess
-from firesuite.functions import Runtime, missing_packages
-from firesuite.functions_settings import service_of
+from firesuite.functions import Runtime, missing_packages, without_value
 from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
 from firesuite.inspection import Inspection
-from firesuite.manifest import DEFAULT_REGION
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
@@ -184,12 +183,15 @@ class Suite:
             raise SuiteError("Events are delivered no more: the process with the twins, of fireemu, has ended.")
 
     def _why_it_ended(self, child: Child) -> str:
+        code = child.exit_code() or 0
+        if code < 0:
+            return f"{child.service} was killed by signal {-code} ({signal.strsignal(-code)})."
         if child.service == "fireemu" and (reason := fireemu.refusal(child.last_words())):
             return reason
         for codebase in self.project.codebases:
             if child.service in {"functions", codebase.name} and (missing := missing_packages(codebase)):
                 return missing
-        return f"{child.service} ended with exit code {child.exit_code()}; its output above says why."
+        return f"{child.service} ended with exit code {code}; its output above says why."
 
     def _log(self, service: str, line: str) -> None:
         # What keeps fireemu from starting is the text of the SuiteError.
@@ -215,7 +217,7 @@ class Suite:
         self._serve(fcm.create_app(self.project.project_id), "FCM", self._bound.fcm)
         locator_of_fireemu = directory / f"hub-{self.project.project_id}.json"
         inspection = Inspection(self._history, self.app_check, self.status, self._send_event)
-        hub = Hub(self.ports, hub_port, locator_of_fireemu, inspection)
+        hub = Hub(self.ports, hub_port, locator_of_fireemu, inspection, hosting="hosting" in self._addresses.used)
         self._serve(hub, "the hub", self._bound.hub)
         self.tasks = TaskQueues(tasks_port)
         self._exit.callback(self.tasks.stop)
@@ -237,7 +239,8 @@ class Suite:
         self._next_look_at_events = self._events_seen = time.monotonic()
         locator = Locator(self.project.project_id, self.ports.hub)
         processes.guard_locator(locator.path)
-        locator.write()
+        if (said := locator.write()) is not None:
+            self._log("firesuite", said)
         self._exit.callback(locator.remove)
         if self._mode.watching:
             self._start_watching()
@@ -261,18 +264,8 @@ class Suite:
         )
 
     def _serve_hosting(self, serving: Serving) -> None:
-        def path_of(name: str, region: str | None) -> str:
-            try:
-                return serving.path_of(name, region)
-            except SuiteError:
-                if not self.project.node_codebases:  # whose functions fireemu alone knows
-                    raise
-                return f"/{self.project.project_id}/{region or DEFAULT_REGION}/{name}"
-
-        services = {service_of(endpoint.name): endpoint.name for endpoint in self.project.manifest.endpoints}
-        for site in files.entries(self.project.firebase_json, "hosting")[:1]:
-            app = hosting.Hosting(site, self.project.directory, self._bound.functions, path_of, services)
-            self._serve(app, "Hosting", self._bound.hosting, threads=32)
+        if (site := hosting.first_site(self.project, self._bound.functions, serving.path_of)) is not None:
+            self._serve(site, "Hosting", self._bound.hosting, threads=32)
 
     def _start_functions(self, processes: Processes, serving: Serving, directory: Path) -> None:
         """Start whatever serves the functions, and Google's Auth emulator where it is asked for."""
@@ -289,6 +282,9 @@ class Suite:
             if not endpoint.is_deliverable:
                 how = f"`firesuite call {endpoint.name} DATA` does"
                 self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
+        for codebase in self.project.codebases:
+            for said in without_value(codebase):
+                self._log("firesuite", said)
         if (self.project.codebases or self.project.node_codebases) and "functions" not in self.google:
             self._probes |= serving.start(processes, self._serve, self._log)
 
@@ -399,6 +395,10 @@ class Suite:
         except SuiteError:
             serving.reload(before, name)  # what there is to say of the code is said beside
             raise
+        told = [said for codebase in before.codebases for said in without_value(codebase)]
+        for said in (said for codebase in self.project.codebases for said in without_value(codebase)):
+            if said not in told:
+                self._log("firesuite", said)
         if not discovered or self.project.codebases != before.codebases:
             serving.reload(self.project, name)
         if settings_of(self.project) != settings_of(before):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import shutil
 
 import pytest
@@ -221,6 +222,41 @@ def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost
         eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
         assert set(suite.control.functions().functions) == {"oncart"}
         suite.check()
+
+
+WITHOUT_VALUE = """
+
+NAME = params.StringParam("NAME")
+TOKEN = params.SecretParam("TOKEN")
+"""
+
+PRIVATE = """
+
+@https_fn.on_request(secrets=[TOKEN, "KEY"])
+def {name}(request: https_fn.Request) -> https_fn.Response:
+    return https_fn.Response("")
+"""
+
+
+def test_what_has_no_value_is_told_at_the_start_and_when_it_comes(shop):
+    main, text = shop / "shop" / "main.py", (shop / "shop" / "main.py").read_text()
+
+    def told(suite):
+        return re.findall(r"(\w+) has no value.* add \1=\.\.\. to (.+)\.", suite.lines.text("firesuite"))
+
+    files = {"NAME": ".env.local", "TOKEN": ".secret.local", "KEY": ".secret.local"}
+    wanted = [(name, f"{shop}/shop/{file}") for name, file in files.items()]
+    with running(shop, watch=True) as suite:
+        assert told(suite) == []
+        main.write_text(text + WITHOUT_VALUE + PRIVATE.format(name="first"))
+        eventually(lambda: told(suite) == wanted)
+        main.write_text(main.read_text() + PRIVATE.format(name="second"))
+        second = suite.function_url("shop").replace("/europe-west1/shop", "/us-central1/second")
+        eventually(lambda: http("GET", second).status == 200)
+        assert told(suite) == wanted
+    (shop / "shop" / ".secret.local").write_text("TOKEN=t\n")
+    with running(shop) as suite:
+        assert told(suite) == [wanted[0], wanted[2]]
 
 
 def test_code_that_does_not_import_is_told_once_and_keeps_what_is_delivered(shop):

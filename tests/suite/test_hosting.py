@@ -239,6 +239,8 @@ def test_of_the_cookies_a_function_gets_the_session_alone(project):
                 answer = ask("GET", f"{site}{path}?q=1", headers={"Cookie": sent}).json()
                 assert (answer["path"], answer["query"], answer["cookie"]) == (path, {"q": "1"}, seen)
         assert ask("GET", f"{site}/elsewhere").status == 404
+        listed = ask("GET", f"{suite.services()['Hub']}/emulators").json()["hosting"]
+        assert (listed["host"], listed["port"]) == (HOST, suite.ports.hosting)
         # Which only Hosting does.
         assert ask("GET", suite.function_url("web"), headers={"Cookie": "a=1"}).json()["cookie"] == "a=1"
 
