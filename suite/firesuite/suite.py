@@ -31,6 +31,7 @@ from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
 from firesuite.proxy import Answer
+from firesuite.references import References
 from firesuite.reload import Watch
 from firesuite.server import Server
 from firesuite.serving import Mode, Serving, settings_of
@@ -413,14 +414,17 @@ class Suite:
         started = time.monotonic()
         self._next_look_at_events = float("inf")
         try:
-            data = process.stop(self.project.project_id, self.control)
+            data = process.export(self.project.project_id, self.control)
+            references = References(self.project, data, self._firestore_port)
+            process.stop()
             self._addresses = dataclasses.replace(self._addresses, used=fireemu.used_ports(self.project))
             self._delivers = serving.serve_events(self._serve)
             process.start(self._configuration(serving).importing(data))
             self._until_ready()
+            references.put_back(self.ports.hub if self._delivers or self.project.node_codebases else None)
         finally:
             self._next_look_at_events = self._events_seen = time.monotonic()
         took = self._events_seen - started
-        lost = "passwords, sign-ins (but not their ID tokens), faults and snapshots are gone"
+        lost = "passwords, sign-ins (but not their ID tokens), faults, snapshots and the documents' times are gone"
         self._log("firesuite", f"Events are delivered as the functions say now, after {took:.1f} s; {lost}.")
         self.on_restart()

@@ -224,6 +224,56 @@ def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost
         suite.check()
 
 
+WRITTEN = """
+
+@firestore_fn.on_document_written(document="kept/{id}", region="europe-west1", database="archive")
+def onkept(event: firestore_fn.Event) -> None:
+    pass
+"""
+
+
+@needs_private_home
+def test_references_lead_to_their_own_database_after_such_a_save_and_nobody_hears_of_it(shop):
+    document = json.loads((shop / "firebase.json").read_text())
+    document["firestore"] = [
+        {**document["firestore"], "database": name} for name in ("(default)", "archive", "never-used")
+    ]
+    (shop / "firebase.json").write_text(json.dumps(document))
+    main = shop / "shop" / "main.py"
+    text = main.read_text()
+    main.write_text(text + WRITTEN)
+    fields = {
+        "plain": {"stringValue": "projects/demo-sample/databases/archive/documents/a/b"},
+        **{
+            name: {"referenceValue": f"projects/demo-sample/databases/{name}/documents/a/b"}
+            for name in ("(default)", "archive")
+        },
+        "deep": {
+            "arrayValue": {"values": [{"referenceValue": "projects/demo-sample/databases/archive/documents/a/b/c/d"}]}
+        },
+    }
+    with running(shop, watch=True) as suite:
+        paths = [
+            f"{suite.services()['Firestore']}/v1/projects/demo-sample/databases/{name}/documents/kept/a/below/b"
+            for name in ("(default)", "archive")
+        ]
+        paths += [path.replace("/below/b", "") for path in paths]
+        owner = {"Authorization": "Bearer owner"}
+        for path in paths:
+            assert http("PATCH", path, {"fields": fields}, owner).status == 200
+        assert suite.control.await_idle()
+        main.write_text(text + WRITTEN + MORE)
+        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        assert [http("GET", path, headers=owner).json()["fields"] for path in paths] == [fields] * 4
+        assert http("PATCH", paths[-1], {"fields": {}}, owner).status == 200
+        assert suite.control.await_idle()
+        # Which is 500: Google's Python client reads no reference to another database than its own.
+        eventually(lambda: suite.lines.text("functions").count("onkept event") == 2)
+        main.write_text(text[: text.index("@firestore_fn")])  # now nothing is delivered
+        eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
+        assert [http("GET", path, headers=owner).json()["fields"] for path in paths[:-1]] == [fields] * 3
+
+
 WITHOUT_VALUE = """
 
 NAME = params.StringParam("NAME")
