@@ -92,7 +92,12 @@ class Addresses:
         return relay
 
     def require_free(self) -> None:
-        """Raises SuiteError for a port that somebody listens on."""
+        """Raises SuiteError for a port that somebody listens on, or that two of the services are to listen on."""
+        services: dict[int, str] = {}
+        for name, label in LABELS.items():
+            port = getattr(self.ports, name)
+            if name in self.used and (other := services.setdefault(port, label)) != label:
+                raise SuiteError(f"{other} and {label} are both to listen on port {port}: {_give_another(name)}.")
         deadline = time.monotonic() + _PORTS_SECONDS
         for name, label in LABELS.items():
             port = getattr(self.ports, name)
@@ -101,8 +106,11 @@ class Addresses:
             while not (free := is_free(port)) and time.monotonic() < deadline:
                 time.sleep(_PROBE_SECONDS)
             if not free:
-                other = "" if name == "fcm" else f", or emulators.{name}.port in firebase.json"
                 raise SuiteError(
-                    f"Port {port} for {label} is taken by another program: stop it, or give another port with"
-                    f" --{name}-port{other}."
+                    f"Port {port} for {label} is taken by another program: stop it, or {_give_another(name)}."
                 )
+
+
+def _give_another(name: str) -> str:
+    in_file = "" if name == "fcm" else f", or emulators.{name}.port in firebase.json"
+    return f"give another port with --{name}-port{in_file}"

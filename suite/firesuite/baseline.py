@@ -7,6 +7,7 @@ fireemu restores a snapshot in a millisecond, but where functions get events it 
 import datetime as dt
 
 from firesuite.errors import SuiteError
+from firesuite.files import entries
 from firesuite.fireemu import used_ports
 from firesuite.rest import ask
 from firesuite.suite import Suite
@@ -60,9 +61,8 @@ class Baseline:
         return max(self._control.advance_clock(0) - dt.datetime.now(dt.UTC), dt.timedelta())
 
     def _clear_documents(self) -> None:
-        firestore = self._suite.project.firebase_json.get("firestore")
-        entries = firestore if isinstance(firestore, list) else [firestore or {}]
-        for database in {"(default)", *(str(entry.get("database", "(default)")) for entry in entries)}:
+        named = entries(self._suite.project.firebase_json, "firestore")
+        for database in {"(default)", *(str(entry.get("database", "(default)")) for entry in named)}:
             path = f"/emulator/v1/projects/{self._project}/databases/{database}/documents"
             ask("DELETE", self._suite.ports.firestore, path)
 

@@ -19,6 +19,7 @@ from firesuite import doctor, fcm, init, reaper
 from firesuite.control import ControlError
 from firesuite.errors import SuiteError
 from firesuite.google import services_named
+from firesuite.output import while_read
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
 from firesuite.rules.cli import add_commands as add_rules_commands
@@ -113,11 +114,10 @@ def table(suite: Suite) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        code: int = options.run(options)
+        return while_read(lambda: options.run(options))
     except (SuiteError, ControlError) as error:
         print(f"firesuite: {error}", file=sys.stderr)
         return 1
-    return code
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -217,6 +217,12 @@ def _data(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
     return data, Path(options.export_to).resolve() if options.export_to else None
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="firesuite", description="The Firebase emulator suite for Python Cloud Functions."
@@ -242,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
         help="these by Google's own emulators (firebase-tools; all needs Java 21)",
     )
     for field in dataclasses.fields(Ports):
-        shared.add_argument(f"--{field.name}-port", type=int, metavar="N", help=f"default: {field.default}")
+        shared.add_argument(f"--{field.name}-port", type=_port, metavar="N", help=f"default: {field.default}")
 
     up = commands.add_parser("up", parents=[shared], help="start everything; Ctrl-C stops it")
     how = up.add_mutually_exclusive_group()
@@ -250,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--debug",
         nargs="?",
-        type=int,
+        type=_port,
         const=_DEBUG_PORT,
         metavar="PORT",
         help=f"wait for a debugger (debugpy) before the functions are loaded (default port: {_DEBUG_PORT})",
@@ -267,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     rules = commands.add_parser("rules", help="test, mutate, lint and explain security rules")
     add_rules_commands(rules.add_subparsers(required=True, metavar="COMMAND"))
     sink = commands.add_parser("fcm", help="serve the FCM sink alone")
-    sink.add_argument("--port", type=int, default=Ports().fcm)
+    sink.add_argument("--port", type=_port, default=Ports().fcm)
     sink.set_defaults(run=_fcm)
     return parser
 

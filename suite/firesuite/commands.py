@@ -133,7 +133,7 @@ def _logs(options: argparse.Namespace) -> int:
             if options.only in {None, line.service}:
                 at = dt.datetime.fromtimestamp(line.at, dt.UTC).astimezone()
                 _say(f"{at:%H:%M:%S} {line.service:>9} | {line.text}")
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return 0
     return 0
 

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from firesuite import fireemu, google, params
+from firesuite import fireemu, google
 from firesuite.errors import SuiteError
-from firesuite.functions import missing_packages, waits_for_threads
+from firesuite.functions import missing_packages, waits_for_threads, without_value
 from firesuite.ports import is_free
-from firesuite.project import Codebase, Project, firebase_config
+from firesuite.project import Codebase, Project
 
 _PYTHON = (3, 11)
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     report.check("Node", fireemu.node_version)
     report.check("firebase-functions for Node", lambda: str(fireemu.find_node_modules(project.directory)))
     for codebase in project.codebases:
-        _codebase(report, project, codebase)
+        _codebase(report, codebase)
     if not project.codebases:
         report.note("functions", "firebase.json names no Python codebase.")
     for name in sorted(fireemu.used_ports(project)):
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if report.failed else 0
 
 
-def _codebase(report: Report, project: Project, codebase: Codebase) -> None:
+def _codebase(report: Report, codebase: Codebase) -> None:
     what = f"functions ({codebase.name})"
     how = "found by importing main.py" if codebase.discovered else "named by functions.yaml"
     report.good(what, f"{len(codebase.manifest.endpoints)} in {codebase.source}, {how}")
@@ -78,11 +78,8 @@ def _codebase(report: Report, project: Project, codebase: Codebase) -> None:
         report.bad(what, missing)
     if advice := waits_for_threads(codebase):
         report.note(what, advice)
-    built_ins = params.built_in(firebase_config(project.project_id))
-    _known, without = params.values(codebase.manifest.parameters, codebase.environment, built_ins)
-    for parameter in without:
-        file = ".secret.local" if parameter.type == "secret" else ".env.local"
-        report.note(what, f"{parameter.name} has no value: add {parameter.name}=... to {codebase.source / file}")
+    for said in without_value(codebase):
+        report.note(what, said)
     for endpoint in codebase.manifest.endpoints:
         if not endpoint.is_deliverable:
             report.note(what, f"nothing here sends {endpoint.event_type}; `firesuite call {endpoint.name} DATA` does")

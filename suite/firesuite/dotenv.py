@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from firesuite.errors import SuiteError
+from firesuite.files import read_text
 
 _LINE = re.compile(
     r"""
@@ -26,10 +27,11 @@ _ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\v": "\v", "\\\\": "\\", "\
 def read(path: Path) -> dict[str, str]:
     """The assignments of one file, in order. A file that is not there has none.
 
-    Raises SuiteError, with the file and the line, for a line that is neither an assignment, a comment nor empty.
+    Raises SuiteError, with the file and the line, for what is not UTF-8, and for a line that is neither an assignment,
+    a comment nor empty.
     """
     try:
-        text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        text = read_text(path).replace("\r\n", "\n")
     except FileNotFoundError:
         return {}
     values = {}

@@ -6,9 +6,11 @@ in the channel of one Python client, such as milliseconds of latency or a lost a
 
 import dataclasses
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from firesuite.control import ControlApi
+from firesuite.control import ControlApi, ControlError
+from firesuite.errors import SuiteError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,7 +24,10 @@ class Fired:
 
 
 class FaultPlan:
-    """The faults of one session of fireemu. Each method adds one; what was counted before that counts no more."""
+    """The faults of one session of fireemu. Each method adds one; what was counted before that counts no more.
+
+    Those of a function raise SuiteError for one that fireemu delivers nothing to.
+    """
 
     def __init__(self, control: ControlApi) -> None:
         self._control = control
@@ -39,23 +44,23 @@ class FaultPlan:
 
     def deliver_twice(self, function: str, *, nth: int = 1) -> None:
         """The nth event of a function arrives a second time, as Eventarc's may."""
-        self._add(_of(function, "functions.deliver", nth), {"type": "duplicate", "count": 1})
+        self._add(self._of(function, "functions.deliver", nth), {"type": "duplicate", "count": 1})
 
     def crash(self, function: str, *, nth: int = 1) -> None:
         """What runs the function dies in its nth invocation, before the code runs; the event comes again at once."""
-        self._add(_of(function, "functions.invoke", nth), {"type": "crashRunner"})
+        self._add(self._of(function, "functions.invoke", nth), {"type": "crashRunner"})
 
     def time_out(self, function: str, *, nth: int = 1) -> None:
         """The nth event of a function takes too long; it is tried again if the function has retries."""
-        self._add(_of(function, "functions.invoke", nth), {"type": "timeout"})
+        self._add(self._of(function, "functions.invoke", nth), {"type": "timeout"})
 
     def lose(self, function: str, *, nth: int = 1) -> None:
         """The nth event of a function is given up without an attempt."""
-        self._add(_of(function, "functions.invoke", nth), {"type": "deadLetter"})
+        self._add(self._of(function, "functions.invoke", nth), {"type": "deadLetter"})
 
     def delay(self, function: str, seconds: int, *, nth: int = 1) -> None:
         """The nth event of a function waits until the virtual clock has moved so far."""
-        self._add(_of(function, "functions.invoke", nth), {"type": "delay", "seconds": seconds})
+        self._add(self._of(function, "functions.invoke", nth), {"type": "delay", "seconds": seconds})
 
     @property
     def fired(self) -> tuple[Fired, ...]:
@@ -75,6 +80,13 @@ class FaultPlan:
         self._control.put_fault_plan(rules)
         self._rules = rules
 
-
-def _of(function: str, operation: str, nth: int) -> dict[str, Any]:
-    return {"operation": operation, "function": function, "nth": nth}
+    def _of(self, function: str, operation: str, nth: int) -> dict[str, Any]:
+        try:
+            known = self._control.functions().functions
+        except ControlError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            known = ()  # nothing is delivered to any
+        if function not in known:
+            raise SuiteError(f"No events are delivered to {function!r}, but to: {', '.join(known) or 'no function'}.")
+        return {"operation": operation, "function": function, "nth": nth}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
+from firesuite.files import entries
 from firesuite.ports import HOST, Ports
 from firesuite.project import Project
 
@@ -190,8 +191,7 @@ class Configuration:
 
     def _storage(self) -> dict[str, Any]:
         """The project's rules for its default bucket; a project without rules allows nobody but the Admin SDK."""
-        storage = self.project.firebase_json.get("storage") or {}
-        entry = (storage[0] if storage else {}) if isinstance(storage, list) else storage
+        entry = next(iter(entries(self.project.firebase_json, "storage")), {})
         if "rules" not in entry:
             return {}
         rules = self.project.directory / str(entry["rules"])

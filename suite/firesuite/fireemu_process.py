@@ -43,20 +43,22 @@ class FireemuProcess:
             stop_seconds=STOP_SECONDS if configuration.export_to is None else _EXPORT_SECONDS,
         )
 
-    def stop(self, project_id: str, control: ControlApi) -> Path:
-        """Stop it to start it anew, and give where its documents, users and files are: it takes no other triggers than
-        those of its start. Raises SuiteError, and goes on, when they cannot be kept.
+    def export(self, project_id: str, control: ControlApi) -> Path:
+        """Where its documents, users and files are, to start it anew with: it takes no other triggers than those of its
+        start. Raises SuiteError when they cannot be kept.
 
-        Lost is what only its memory has: passwords, which it never exports, sign-ins, faults, snapshots, topics, and
-        events that wait for a retry.
+        Lost is what only its memory has: passwords, which it never exports, sign-ins, faults, snapshots, topics, events
+        that wait for a retry; and the times of documents, which the format does not have.
         """
         self._await_events(control)
         self._restarts += 1
         data = self._directory_for_data() / f"data-{self._restarts}"
         self._export(data, project_id)
+        return data
+
+    def stop(self) -> None:
         if self._child is not None:
             self._processes.stop_one(self._child)
-        return data
 
     def _directory_for_data(self) -> Path:
         """fireemu writes data only where nobody else could, which in /tmp others can; then it is the user's cache."""

@@ -164,6 +164,16 @@ def waits_for_threads(codebase: Codebase) -> str | None:
     )
 
 
+def without_value(codebase: Codebase) -> list[str]:
+    """What to tell of each parameter and secret that has none."""
+    files = {"secret": ".secret.local"}
+    return [
+        f"{parameter.name} has no value, so that it is empty here and a deployment would stop: add {parameter.name}=..."
+        f" to {codebase.source / files.get(parameter.type, '.env.local')}."
+        for parameter in codebase.without_value
+    ]
+
+
 def require_debugger(codebase: Codebase) -> None:
     """Raises SuiteError when the functions' own environment has no debugpy."""
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('debugpy') is None)"

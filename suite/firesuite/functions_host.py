@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 _DEBUG_PORT_SECONDS = 0.2
 
+# What Cloud Run takes, 32 MiB: https://cloud.google.com/run/quotas#request_limits
+_REQUEST_BYTES = 32 * 1024 * 1024
+
 # What the decorators of firebase-functions leave on an exported function.
 _ENDPOINT = "__firebase_endpoint__"
 
@@ -196,6 +199,12 @@ class Host:
     def _invoke(
         self, function: Function, path: str, what: str, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > _REQUEST_BYTES and what != "event":
+            print(f"{function.name} {what} 413 of {length:,} bytes; a function takes {_REQUEST_BYTES:,}", flush=True)  # noqa: T201
+            while environ["wsgi.input"].read(_REQUEST_BYTES):  # or a client that is still sending never sees the answer
+                pass
+            return _answer(start_response, 413, "Request Entity Too Large", "text/plain")
         # As in production the function sees the path below its own URL, and no trace of the mount point.
         environ["PATH_INFO"] = path
         query = environ.get("QUERY_STRING")

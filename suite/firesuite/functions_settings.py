@@ -14,6 +14,11 @@ LOAD_ERROR_HEADER = "X-Firesuite-Load-Error"
 """Marks the answers given in place of functions that could not be loaded: an event so refused is to be held."""
 
 
+def service_of(function: str) -> str:
+    """The Cloud Run service under a function: their names are lower case and have no underscore."""
+    return function.lower().replace("_", "-")
+
+
 @dataclasses.dataclass(frozen=True)
 class Function:
     """One exported function: `signature` is functions-framework's signature type, `http` or `cloudevent`."""
@@ -34,8 +39,7 @@ class Function:
         return {
             "FUNCTION_TARGET": self.entry_point,
             "FUNCTION_SIGNATURE_TYPE": self.signature,
-            # Of the Cloud Run service under the function, whose names are lower case and have no underscore.
-            "K_SERVICE": self.name.lower().replace("_", "-"),
+            "K_SERVICE": service_of(self.name),
         }
 
 

@@ -1,7 +1,7 @@
 """The emulator hub, where tools find the suite: fireemu's own, with the truth about the Python functions put in.
 
-fireemu's hub lists its private port, on which the twins are, as `functions`. This one passes every request on to it and
-changes that one thing.
+fireemu's hub lists its private port, on which the twins are, as `functions`, and knows nothing of Hosting. This one
+passes every request on to it and sets that right.
 """
 
 import contextlib
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 class Hub:
     """The WSGI application."""
 
-    def __init__(self, ports: Ports, private_port: int, private_locator: Path, own: inspection.Inspection) -> None:
+    def __init__(
+        self, ports: Ports, private_port: int, private_locator: Path, own: inspection.Inspection, *, hosting: bool
+    ) -> None:
         """`private_port` is fireemu's hub, `private_locator` the file in which it leaves its control token. `own`
-        answers what only this suite's hub has."""
+        answers what only this suite's hub has. `hosting`: whether there is one, which fireemu knows nothing of."""
         self._moved = {"hub": ports.hub, "functions": ports.functions, "auth": ports.auth, "tasks": ports.tasks}
+        self._added = {"hosting": ports.hosting} if hosting else {}
         self._inspection = own
         self._private_port = private_port
         self._private_locator = private_locator
@@ -67,7 +70,12 @@ class Hub:
                 answer[name] |= {"port": port, "pid": os.getpid()}
                 for listen in answer[name].get("listen", []):
                     listen["port"] = port
-        return answer
+        return answer | {name: _listed(name, port) for name, port in self._added.items()}
+
+
+def _listed(name: str, port: int) -> dict[str, Any]:
+    listen = [{"address": HOST, "family": "IPv4", "port": port}]
+    return {"name": name, "host": HOST, "port": port, "pid": os.getpid(), "listen": listen}
 
 
 def locator_path(project_id: str) -> Path:
@@ -79,12 +87,19 @@ class Locator:
 
     def __init__(self, project_id: str, hub_port: int) -> None:
         self.path = locator_path(project_id)
-        self._content = {"version": "firesuite", "origins": [f"http://{HOST}:{hub_port}"], "pid": os.getpid()}
+        self._hub = f"{HOST}:{hub_port}"
+        self._content = {"version": "firesuite", "origins": [f"http://{self._hub}"], "pid": os.getpid()}
 
-    def write(self) -> None:
-        """Leaves the file of another live suite of the same project alone."""
-        if self._owner() is None:
+    def write(self) -> str | None:
+        """Leaves the file of another live suite of the same project alone; what to tell of that."""
+        owner = self._owner()
+        if owner is None:
             self.path.write_text(json.dumps(self._content), encoding="utf-8")
+            return None
+        return (
+            f"`firesuite call`, `run` and `logs` go to the suite of this project that runs already (process {owner})."
+            f" To reach this one, set FIREBASE_EMULATOR_HUB={self._hub} for them."
+        )
 
     def remove(self) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
+from firesuite.files import aliases, entries, read_firebase_json, read_json
 from firesuite.fireemu import PLATFORMS
 from firesuite.manifest import DEFAULT_CONCURRENCY
 
@@ -66,17 +67,17 @@ def _firebase_json(directory: Path) -> str | None:
 def _firebaserc(directory: Path, project_id: str) -> str | None:
     path = directory / ".firebaserc"
     document = _read(path)
-    if "default" in document.get("projects", {}):
+    known = aliases(document, path)
+    if "default" in known:
         return None
-    document.setdefault("projects", {})["default"] = project_id
+    document["projects"] = {**known, "default": project_id}
     _write(path, document)
     return f"wrote .firebaserc: the project {project_id}"
 
 
 def _functions(directory: Path) -> list[str]:
     said = []
-    entries = _read(directory / "firebase.json")["functions"]
-    for entry in [entries] if isinstance(entries, dict) else entries:
+    for entry in entries(read_firebase_json(directory / "firebase.json"), "functions"):
         source = directory / str(entry.get("source", "functions"))
         if not str(entry.get("runtime", "python")).startswith("python") or (source / "main.py").exists():
             continue
@@ -96,6 +97,9 @@ def _package_json(directory: Path) -> str | None:
     path = directory / "package.json"
     document = _read(path)
     known = path.is_file()
+    for key in ("dependencies", "devDependencies", "optionalDependencies"):
+        if not isinstance(document.get(key, {}), dict):
+            raise SuiteError(f"{path}: '{key}' must be an object.")
     optional = document.get("optionalDependencies", {})
     has_functions = any("firebase-functions" in document.get(key, {}) for key in ("dependencies", "devDependencies"))
     if has_functions and any(name.startswith("@fireemu/") for name in optional):
@@ -112,15 +116,7 @@ def _package_json(directory: Path) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise SuiteError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}).") from None
-    if not isinstance(document, dict):
-        raise SuiteError(f"{path}: must hold one JSON object.")
-    return document
+    return read_json(path) if path.is_file() else {}
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -131,9 +131,12 @@ class Invocation:
 
 
 def described(error: BaseException, source: str) -> str:
-    """The traceback from the first frame in `source` on, all of it where none is there."""
+    """The traceback from the first frame in `source` on, all of it where none is there: but for a mistake in the syntax
+    of main.py itself, which ran in no frame."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [number for number, frame in enumerate(frames) if is_own(frame.filename, source)]
+    if not own and isinstance(error, SyntaxError) and is_own(error.filename or "", source):
+        own = [len(frames)]
     tb = error.__traceback__
     for _ in range(own[0] if own else 0):
         tb = tb.tb_next if tb is not None else None

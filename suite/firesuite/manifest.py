@@ -71,11 +71,9 @@ class Endpoint:
         return self.kind is not Kind.EVENT or not self.event_type.startswith(_NOT_DELIVERED)
 
     @classmethod
-    def parse(cls, name: str, spec: Mapping[str, Any], where: str) -> Self:
-        kind = next((kind for kind in Kind if kind.value in spec), None)
-        if kind is None:
-            known = ", ".join(kind.value for kind in Kind)
-            raise SuiteError(f"{where}: endpoints.{name} has none of the triggers that are known here ({known}).")
+    def parse(cls, name: str, spec: Mapping[str, Any]) -> Self:
+        """`spec` is one that has a trigger that is known here."""
+        kind = next(kind for kind in Kind if kind.value in spec)
         regions = spec.get("region") or [DEFAULT_REGION]
         cpu = spec.get("cpu")
         one_at_a_time = isinstance(cpu, int | float) and cpu < 1
@@ -111,18 +109,35 @@ class Manifest:
         endpoints = document.get("endpoints") if isinstance(document, dict) else None
         if not isinstance(endpoints, dict):
             raise SuiteError(f"{where}: the key 'endpoints' is missing.")
-        parameters = tuple(Parameter.parse(spec) for spec in document.get("params") or [])
-        return cls(tuple(Endpoint.parse(name, spec, where) for name, spec in endpoints.items()), parameters)
+        for name, spec in endpoints.items():
+            if mistake := _mistake(spec):
+                raise SuiteError(f"{_place(where, text, 'endpoints', name)}: endpoints.{name} {mistake}.")
+        specs = document.get("params") or []
+        if not isinstance(specs, list) or not all(isinstance(spec, dict) and "name" in spec for spec in specs):
+            raise SuiteError(f"{_place(where, text, 'params')}: params must be a list of objects with a 'name'.")
+        return cls(
+            tuple(Endpoint.parse(name, spec) for name, spec in endpoints.items()),
+            tuple(Parameter.parse(spec) for spec in specs),
+        )
 
     def resolved(self, known: Mapping[str, Value], where: str) -> Self:
         """The same with the expressions over parameters worked out. Raises SuiteError."""
         endpoints = tuple(
-            Endpoint.parse(
-                endpoint.name, params.resolve(endpoint.spec, known, f"{where}: endpoints.{endpoint.name}"), where
-            )
+            Endpoint.parse(endpoint.name, params.resolve(endpoint.spec, known, f"{where}: endpoints.{endpoint.name}"))
             for endpoint in self.endpoints
         )
         return dataclasses.replace(self, endpoints=endpoints)
+
+    @property
+    def secrets(self) -> tuple[Parameter, ...]:
+        """Those that functions name as text, and not by a declared parameter."""
+        declared = {parameter.name for parameter in self.parameters}
+        named = {
+            str(secret["key"]): None
+            for endpoint in self.endpoints
+            for secret in endpoint.spec.get("secretEnvironmentVariables") or []
+        }
+        return tuple(Parameter(name, "secret", None) for name in named if name not in declared)
 
     @property
     def delivered(self) -> tuple[Endpoint, ...]:
@@ -136,6 +151,36 @@ class Manifest:
                 return endpoint
         names = ", ".join(endpoint.name for endpoint in self.endpoints)
         raise SuiteError(f"There is no function {name!r}; there are: {names}.")
+
+
+def _mistake(spec: Any) -> str | None:
+    """What is wrong with an entry of `endpoints`."""
+    if not isinstance(spec, dict):
+        return "must be an object"
+    kind = next((kind for kind in Kind if kind.value in spec), None)
+    if kind is None:
+        return f"has none of the triggers that are known here ({', '.join(kind.value for kind in Kind)})"
+    trigger, regions = spec[kind.value], spec.get("region") or ""
+    needed = {Kind.SCHEDULE: "schedule", Kind.EVENT: "eventType"}.get(kind)
+    if not isinstance(trigger, dict | None):
+        return f"has a {kind.value} that is no object"
+    if needed and needed not in (trigger or {}):
+        return f"has a {kind.value} without '{needed}'"
+    if not all(isinstance(region, str) for region in (regions if isinstance(regions, list) else [regions])):
+        return "has a region that is no text"
+    return None
+
+
+def _place(where: str, text: str, *keys: str) -> str:
+    """With the line of the last of these keys, each within the one before, where it is a file's own."""
+    if not where.endswith(".yaml"):
+        return where
+    node: Any = yaml.compose(text, yaml.SafeLoader)
+    line = 1
+    for key in keys:
+        found, node = next(pair for pair in node.value if pair[0].value == str(key))
+        line = found.start_mark.line + 1
+    return f"{where}, line {line}"
 
 
 def _whole(value: object) -> int | None:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from firesuite import discovery, dotenv, params
+from firesuite import discovery, dotenv, files, params
 from firesuite.errors import SuiteError
 from firesuite.manifest import Endpoint, Manifest
+from firesuite.params import Parameter
 from firesuite.ports import Ports, hosts_beyond_loopback
 
 
@@ -36,6 +37,8 @@ class Codebase:
     """As firebase.json names it (`python311`)."""
     discovered: bool
     """Whether the manifest was made by importing main.py, and not read from functions.yaml."""
+    without_value: tuple[Parameter, ...]
+    """The parameters and secrets that have neither a value nor a default."""
 
     @property
     def main(self) -> Path:
@@ -91,7 +94,7 @@ class Project:
         Raises SuiteError naming the file and the key that is missing or wrong.
         """
         directory = _find(directory.resolve())
-        firebase_json = _json_object(directory / "firebase.json")
+        firebase_json = files.read_firebase_json(directory / "firebase.json")
         aliases = _aliases(directory / ".firebaserc")
         wanted = project or "default"
         alias = wanted if wanted in aliases else None
@@ -101,9 +104,7 @@ class Project:
             )
         named = aliases.get(wanted, wanted)
         project_id = named + suffix
-        emulators = firebase_json.get("emulators") or {}
-        if not isinstance(emulators, Mapping):
-            raise SuiteError(f"{directory / 'firebase.json'}: 'emulators' must be an object.")
+        emulators = firebase_json.get("emulators", {})
         return cls(
             directory=directory,
             project_id=project_id,
@@ -139,23 +140,8 @@ def _find(directory: Path) -> Path:
     )
 
 
-def _json_object(path: Path) -> Mapping[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise SuiteError(f"{path}, line {error.lineno}: not valid JSON ({error.msg}).") from None
-    if not isinstance(document, dict):
-        raise SuiteError(f"{path}: must hold one JSON object.")
-    return document
-
-
 def _aliases(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    projects = _json_object(path).get("projects", {})
-    if not isinstance(projects, dict) or not all(isinstance(value, str) for value in projects.values()):
-        raise SuiteError(f"{path}: 'projects' must map aliases to project ids.")
-    return projects
+    return files.aliases(files.read_json(path), path) if path.is_file() else {}
 
 
 def firebase_config(project_id: str) -> dict[str, str]:
@@ -165,12 +151,6 @@ def firebase_config(project_id: str) -> dict[str, str]:
         "storageBucket": f"{project_id}.appspot.com",
         "databaseURL": f"https://{project_id}.firebaseio.com",
     }
-
-
-def functions_entries(firebase_json: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The `functions` section, which may be one entry or a list of them."""
-    functions = firebase_json.get("functions") or []
-    return [functions] if isinstance(functions, dict) else list(functions)
 
 
 def _is_python(directory: Path, entry: Mapping[str, Any]) -> bool:
@@ -187,7 +167,7 @@ def _source(entry: Mapping[str, Any]) -> str:
 def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[NodeCodebase, ...]:
     return tuple(
         NodeCodebase(str(entry.get("codebase", "default")), directory / _source(entry), entry.get("runtime"))
-        for entry in functions_entries(firebase_json)
+        for entry in files.entries(firebase_json, "functions")
         if not _is_python(directory, entry)
     )
 
@@ -195,7 +175,7 @@ def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[
 def _codebases(
     directory: Path, firebase_json: Mapping[str, Any], project_id: str, names: tuple[str, str | None]
 ) -> tuple[Codebase, ...]:
-    entries = [entry for entry in functions_entries(firebase_json) if _is_python(directory, entry)]
+    entries = [entry for entry in files.entries(firebase_json, "functions") if _is_python(directory, entry)]
     codebases = tuple(_codebase(directory, entry, project_id, names) for entry in entries)
     owners: dict[str, str] = {}
     for codebase in codebases:
@@ -220,11 +200,11 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names:
     path = source / "functions.yaml"
     built_ins = params.built_in(firebase_config(project_id))
     if path.is_file():
-        where, text = str(path), path.read_text(encoding="utf-8")
+        where, text = str(path), files.read_text(path)
     else:
         where, text = str(source / "main.py"), _discover(python, source, {**_services_to_be(project_id), **environment})
     manifest = Manifest.parse(text, where)
-    known, _missing = params.values(manifest.parameters, environment, built_ins)
+    known, missing = params.values([*manifest.parameters, *manifest.secrets], environment, built_ins)
     return Codebase(
         name=str(entry.get("codebase", "default")),
         source=source,
@@ -233,6 +213,7 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names:
         environment=environment,
         runtime=runtime,
         discovered=not path.is_file(),
+        without_value=tuple(missing),
     )
 
 

@@ -1,8 +1,9 @@
-"""A suite that runs in another process, found as every tool finds it: by the hub's locator."""
+"""A suite that runs in another process, found as every tool finds it: by its hub."""
 
 import base64
 import http.client
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -34,17 +35,23 @@ class RunningSuite:
 
     @classmethod
     def of(cls, project: Project) -> Self:
-        """Raises SuiteError when no suite of this project runs."""
+        """The one whose hub FIREBASE_EMULATOR_HUB names, as in `exec`, else the one that the locator leads to. Raises
+        SuiteError when no suite of this project runs there."""
+        named = os.environ.get("FIREBASE_EMULATOR_HUB")
         try:
-            hub: str = json.loads(locator_path(project.project_id).read_text(encoding="utf-8"))["origins"][0]
+            hub = f"http://{named}" if named else _located(project.project_id)
             answer = _request("GET", f"{hub}{STATUS_PATH}")
         except (OSError, ValueError, KeyError, IndexError):
+            where = f" at FIREBASE_EMULATOR_HUB={named}" if named else ""
             raise SuiteError(
-                f"No suite of {project.project_id} runs: start one with `firesuite up` in another terminal."
+                f"No suite of {project.project_id} runs{where}: start one with `firesuite up` in another terminal."
             ) from None
         if answer.status != 200:
             raise SuiteError(f"What runs for {project.project_id} at {hub} is not firesuite.")
-        return cls(hub, json.loads(answer.body))
+        status = json.loads(answer.body)
+        if status["project"] != project.project_id:
+            raise SuiteError(f"At FIREBASE_EMULATOR_HUB={named} runs {status['project']}, not {project.project_id}.")
+        return cls(hub, status)
 
     def function(self, name: str) -> Mapping[str, Any]:
         """Raises SuiteError, with the names there are, for a name that is not exported."""
@@ -132,6 +139,11 @@ class RunningSuite:
                 yield line
             if not follow:
                 return
+
+
+def _located(project_id: str) -> str:
+    hub: str = json.loads(locator_path(project_id).read_text(encoding="utf-8"))["origins"][0]
+    return hub
 
 
 def _request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -21,7 +22,7 @@ from firesuite.clock import ClockTicker
 from firesuite.control import ControlApi, ControlError
 from firesuite.errors import SuiteError
 from firesuite.fireemu_process import FireemuProcess
-from firesuite.functions import Runtime, missing_packages
+from firesuite.functions import Runtime, missing_packages, without_value
 from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
@@ -30,6 +31,7 @@ from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
 from firesuite.proxy import Answer
+from firesuite.references import References
 from firesuite.reload import Watch
 from firesuite.server import Server
 from firesuite.serving import Mode, Serving, settings_of
@@ -182,12 +184,15 @@ class Suite:
             raise SuiteError("Events are delivered no more: the process with the twins, of fireemu, has ended.")
 
     def _why_it_ended(self, child: Child) -> str:
+        code = child.exit_code() or 0
+        if code < 0:
+            return f"{child.service} was killed by signal {-code} ({signal.strsignal(-code)})."
         if child.service == "fireemu" and (reason := fireemu.refusal(child.last_words())):
             return reason
         for codebase in self.project.codebases:
             if child.service in {"functions", codebase.name} and (missing := missing_packages(codebase)):
                 return missing
-        return f"{child.service} ended with exit code {child.exit_code()}; its output above says why."
+        return f"{child.service} ended with exit code {code}; its output above says why."
 
     def _log(self, service: str, line: str) -> None:
         # What keeps fireemu from starting is the text of the SuiteError.
@@ -213,7 +218,7 @@ class Suite:
         self._serve(fcm.create_app(self.project.project_id), "FCM", self._bound.fcm)
         locator_of_fireemu = directory / f"hub-{self.project.project_id}.json"
         inspection = Inspection(self._history, self.app_check, self.status, self._send_event)
-        hub = Hub(self.ports, hub_port, locator_of_fireemu, inspection)
+        hub = Hub(self.ports, hub_port, locator_of_fireemu, inspection, hosting="hosting" in self._addresses.used)
         self._serve(hub, "the hub", self._bound.hub)
         self.tasks = TaskQueues(tasks_port)
         self._exit.callback(self.tasks.stop)
@@ -235,7 +240,8 @@ class Suite:
         self._next_look_at_events = self._events_seen = time.monotonic()
         locator = Locator(self.project.project_id, self.ports.hub)
         processes.guard_locator(locator.path)
-        locator.write()
+        if (said := locator.write()) is not None:
+            self._log("firesuite", said)
         self._exit.callback(locator.remove)
         if self._mode.watching:
             self._start_watching()
@@ -259,9 +265,8 @@ class Suite:
         )
 
     def _serve_hosting(self, serving: Serving) -> None:
-        for site in hosting.sites(self.project.firebase_json)[:1]:
-            app = hosting.Hosting(site, self.project.directory, self._bound.functions, serving.path_of)
-            self._serve(app, "Hosting", self._bound.hosting, threads=32)
+        if (site := hosting.first_site(self.project, self._bound.functions, serving.path_of)) is not None:
+            self._serve(site, "Hosting", self._bound.hosting, threads=32)
 
     def _start_functions(self, processes: Processes, serving: Serving, directory: Path) -> None:
         """Start whatever serves the functions, and Google's Auth emulator where it is asked for."""
@@ -278,6 +283,9 @@ class Suite:
             if not endpoint.is_deliverable:
                 how = f"`firesuite call {endpoint.name} DATA` does"
                 self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
+        for codebase in self.project.codebases:
+            for said in without_value(codebase):
+                self._log("firesuite", said)
         if (self.project.codebases or self.project.node_codebases) and "functions" not in self.google:
             self._probes |= serving.start(processes, self._serve, self._log)
 
@@ -388,6 +396,10 @@ class Suite:
         except SuiteError:
             serving.reload(before, name)  # what there is to say of the code is said beside
             raise
+        told = [said for codebase in before.codebases for said in without_value(codebase)]
+        for said in (said for codebase in self.project.codebases for said in without_value(codebase)):
+            if said not in told:
+                self._log("firesuite", said)
         if not discovered or self.project.codebases != before.codebases:
             serving.reload(self.project, name)
         if settings_of(self.project) != settings_of(before):
@@ -402,14 +414,17 @@ class Suite:
         started = time.monotonic()
         self._next_look_at_events = float("inf")
         try:
-            data = process.stop(self.project.project_id, self.control)
+            data = process.export(self.project.project_id, self.control)
+            references = References(self.project, data, self._firestore_port)
+            process.stop()
             self._addresses = dataclasses.replace(self._addresses, used=fireemu.used_ports(self.project))
             self._delivers = serving.serve_events(self._serve)
             process.start(self._configuration(serving).importing(data))
             self._until_ready()
+            references.put_back(self.ports.hub if self._delivers or self.project.node_codebases else None)
         finally:
             self._next_look_at_events = self._events_seen = time.monotonic()
         took = self._events_seen - started
-        lost = "passwords, sign-ins (but not their ID tokens), faults and snapshots are gone"
+        lost = "passwords, sign-ins (but not their ID tokens), faults, snapshots and the documents' times are gone"
         self._log("firesuite", f"Events are delivered as the functions say now, after {took:.1f} s; {lost}.")
         self.on_restart()

@@ -88,13 +88,17 @@ function next(line) {
   });
 }
 
+// What a function answers is no mistake in this file, whose lines fireemu would print.
+function withoutStack(error) {
+  error.stack = error.message;
+  return error;
+}
+
 async function deliver(name, event) {
   const body = Buffer.from(JSON.stringify(event));
   const answer = await send(`/events/${name}`, { 'content-type': 'application/json' }, body);
   if (answer.status < 200 || answer.status > 299) {
-    const error = new Error(`${name} answered HTTP ${answer.status}`);
-    error.stack = error.message;
-    throw error;
+    throw withoutStack(new Error(`${name} answered HTTP ${answer.status}`));
   }
 }
 
@@ -109,7 +113,8 @@ async function block(name, event) {
   const answer = await send(`/blocking/${name}`, { 'content-type': 'application/json' }, body);
   const document = JSON.parse(answer.body);
   if (document.error) {
-    throw new HttpsError(document.error.code, document.error.message, document.error.details);
+    const { code, message, details } = document.error;
+    throw withoutStack(new HttpsError(code, message, details));
   }
   return document.result;
 }

@@ -84,6 +84,18 @@ def test_a_port_that_is_taken(project):
         )
 
 
+def test_two_services_on_one_port(project):
+    document = json.loads((project / "firebase.json").read_text())
+    document["emulators"] = {"auth": {"port": 8080}}
+    (project / "firebase.json").write_text(json.dumps(document))
+    done = firesuite(project, "exec", "--", "true")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "firesuite: Auth and Firestore are both to listen on port 8080: give another port with --firestore-port, or"
+        " emulators.firestore.port in firebase.json.\n"
+    )
+
+
 def test_a_manifest_that_names_what_the_code_lacks(project):
     change_main(project, "def hopeless(", "def renamed(")
     lines = (project / "functions" / "functions.yaml").read_text().splitlines()

@@ -162,5 +162,38 @@ def test_fcm_alone():
         assert process.wait(60) == 0
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "-1", "http"])
+@pytest.mark.parametrize("option", [("up", "--functions-port"), ("up", "--debug"), ("fcm", "--port")])
+def test_what_is_no_port_is_one_sentence(tmp_path, option, port):
+    command, name = option
+    done = firesuite(tmp_path, command, f"{name}={port}")
+    assert done.returncode == 2
+    sentence = f"error: argument {name}: a port is a number from 1 to 65535, not {port!r}"
+    assert done.stderr.splitlines()[-1] == f"firesuite {command}: {sentence}"
+
+
+@pytest.mark.parametrize("command", ["functions list", "doctor", "init", "rules lint", "fcm --port={port}"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_whoever_reads_no_further_ends_it_without_a_word(project, command, unbuffered):
+    words = command.format(port=free_ports(1)[0]).split()
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    try:
+        done = subprocess.run(
+            [*FIRESUITE, *words],
+            cwd=project,
+            env=environment,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
 def test_the_console_script_is_installed():
     assert (Path(sys.executable).parent / "firesuite").exists()

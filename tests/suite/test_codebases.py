@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import shutil
 
 import pytest
@@ -136,12 +137,14 @@ def test_a_node_codebase_runs_beside_the_python_ones(project):
     document = json.loads((project / "firebase.json").read_text())
     # Without a runtime, as most Node projects have it: package.json says which.
     document["functions"] = [*document["functions"][1:], {"source": "nodejs", "codebase": "nodejs"}]
-    document["hosting"]["rewrites"] = []
+    function = {"functionId": "nodeweb", "region": "europe-west1"}
+    document["hosting"]["rewrites"] = [{"source": "/node", "function": function}]
     (project / "firebase.json").write_text(json.dumps(document))
     with running(project) as suite:
         url = suite.function_url("shop")
         assert http("GET", url).json()["size"] == "large"
         assert http("GET", url.replace("/shop", "/nodeweb/a")).json() == {"path": "/a"}
+        assert http("GET", f"{suite.services()['Hosting']}/node").json() == {"path": "/node"}
         assert http("GET", url.replace("/shop", "/none")).status == 404
         suite.database.document("fromnode/n1").set({})
         suite.database.document("carts/c1").set({})
@@ -219,6 +222,91 @@ def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost
         eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
         assert set(suite.control.functions().functions) == {"oncart"}
         suite.check()
+
+
+WRITTEN = """
+
+@firestore_fn.on_document_written(document="kept/{id}", region="europe-west1", database="archive")
+def onkept(event: firestore_fn.Event) -> None:
+    pass
+"""
+
+
+@needs_private_home
+def test_references_lead_to_their_own_database_after_such_a_save_and_nobody_hears_of_it(shop):
+    document = json.loads((shop / "firebase.json").read_text())
+    document["firestore"] = [
+        {**document["firestore"], "database": name} for name in ("(default)", "archive", "never-used")
+    ]
+    (shop / "firebase.json").write_text(json.dumps(document))
+    main = shop / "shop" / "main.py"
+    text = main.read_text()
+    main.write_text(text + WRITTEN)
+    fields = {
+        "plain": {"stringValue": "projects/demo-sample/databases/archive/documents/a/b"},
+        **{
+            name: {"referenceValue": f"projects/demo-sample/databases/{name}/documents/a/b"}
+            for name in ("(default)", "archive")
+        },
+        "deep": {
+            "arrayValue": {"values": [{"referenceValue": "projects/demo-sample/databases/archive/documents/a/b/c/d"}]}
+        },
+    }
+    with running(shop, watch=True) as suite:
+        paths = [
+            f"{suite.services()['Firestore']}/v1/projects/demo-sample/databases/{name}/documents/kept/a/below/b"
+            for name in ("(default)", "archive")
+        ]
+        paths += [path.replace("/below/b", "") for path in paths]
+        owner = {"Authorization": "Bearer owner"}
+        for path in paths:
+            assert http("PATCH", path, {"fields": fields}, owner).status == 200
+        assert suite.control.await_idle()
+        main.write_text(text + WRITTEN + MORE)
+        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        assert [http("GET", path, headers=owner).json()["fields"] for path in paths] == [fields] * 4
+        assert http("PATCH", paths[-1], {"fields": {}}, owner).status == 200
+        assert suite.control.await_idle()
+        # Which is 500: Google's Python client reads no reference to another database than its own.
+        eventually(lambda: suite.lines.text("functions").count("onkept event") == 2)
+        main.write_text(text[: text.index("@firestore_fn")])  # now nothing is delivered
+        eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
+        assert [http("GET", path, headers=owner).json()["fields"] for path in paths[:-1]] == [fields] * 3
+
+
+WITHOUT_VALUE = """
+
+NAME = params.StringParam("NAME")
+TOKEN = params.SecretParam("TOKEN")
+"""
+
+PRIVATE = """
+
+@https_fn.on_request(secrets=[TOKEN, "KEY"])
+def {name}(request: https_fn.Request) -> https_fn.Response:
+    return https_fn.Response("")
+"""
+
+
+def test_what_has_no_value_is_told_at_the_start_and_when_it_comes(shop):
+    main, text = shop / "shop" / "main.py", (shop / "shop" / "main.py").read_text()
+
+    def told(suite):
+        return re.findall(r"(\w+) has no value.* add \1=\.\.\. to (.+)\.", suite.lines.text("firesuite"))
+
+    files = {"NAME": ".env.local", "TOKEN": ".secret.local", "KEY": ".secret.local"}
+    wanted = [(name, f"{shop}/shop/{file}") for name, file in files.items()]
+    with running(shop, watch=True) as suite:
+        assert told(suite) == []
+        main.write_text(text + WITHOUT_VALUE + PRIVATE.format(name="first"))
+        eventually(lambda: told(suite) == wanted)
+        main.write_text(main.read_text() + PRIVATE.format(name="second"))
+        second = suite.function_url("shop").replace("/europe-west1/shop", "/us-central1/second")
+        eventually(lambda: http("GET", second).status == 200)
+        assert told(suite) == wanted
+    (shop / "shop" / ".secret.local").write_text("TOKEN=t\n")
+    with running(shop) as suite:
+        assert told(suite) == [wanted[0], wanted[2]]
 
 
 def test_code_that_does_not_import_is_told_once_and_keeps_what_is_delivered(shop):

@@ -95,6 +95,29 @@ def test_run_runs_a_schedule_now_and_logs_show_it(project):
     eventually(lambda: "nightly event 200" in said(project, "logs", "--only", "functions"))
 
 
+def test_a_second_suite_says_how_it_is_reached(project):
+    """Within its own `exec` it is by itself: the environment names its hub, as it does for every tool."""
+    script = "echo $FIREBASE_EMULATOR_HUB $FIRESTORE_EMULATOR_HOST; exec firesuite call web --path '/?env=%s'"
+    script = script.replace("firesuite", " ".join(FIRESUITE)) % "FIRESTORE_EMULATOR_HOST"
+    done = firesuite(project, "exec", "--ports", "free", "--", "sh", "-c", script)
+    addresses, answer = done.stdout.split("\n", 1)
+    hub, firestore = addresses.split()
+    assert json.loads(answer)["environment"] == {"FIRESTORE_EMULATOR_HOST": firestore}
+    assert "`firesuite call`, `run` and `logs` go to the suite of this project that runs already" in done.stderr
+    assert f"set FIREBASE_EMULATOR_HUB={hub} for them" in done.stderr
+    gone = firesuite(project, "logs", environment={"FIREBASE_EMULATOR_HUB": hub})
+    assert gone.stderr == (
+        f"firesuite: No suite of demo-sample runs at FIREBASE_EMULATOR_HUB={hub}: start one with `firesuite up` in"
+        " another terminal.\n"
+    )
+
+
+def test_the_hub_of_another_project_is_not_taken_for_this_ones(project, suite):
+    hub = suite.environment["FIREBASE_EMULATOR_HUB"]
+    other = firesuite(project, "logs", "--project", "demo-other", environment={"FIREBASE_EMULATOR_HUB": hub})
+    assert other.stderr == f"firesuite: At FIREBASE_EMULATOR_HUB={hub} runs demo-sample, not demo-other.\n"
+
+
 def test_mistakes_are_one_sentence(project):
     for arguments, sentence in {
         ("run", "web"): "web has no schedule to run ahead of: it is of kind https.",
@@ -169,3 +192,19 @@ def test_init_leaves_what_is_there_alone(tmp_path):
     assert package["name"] == "mine"
     assert package["dependencies"] == {"firebase-functions": "6.0.0"}
     assert "devDependencies" not in package
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (".firebaserc", {"projects": "x"}, "'projects' must map aliases to project ids."),
+        (".firebaserc", {"projects": None}, "'projects' must map aliases to project ids."),
+        ("package.json", {"devDependencies": None}, "'devDependencies' must be an object."),
+        ("firebase.json", {"functions": "x"}, "'functions' must be an object or a list of objects."),
+    ],
+)
+def test_init_of_a_project_with_a_file_of_another_shape_is_one_sentence(tmp_path, name, content, sentence):
+    (tmp_path / name).write_text(json.dumps(content))
+    done = firesuite(tmp_path, "init")
+    assert (done.returncode, done.stderr) == (1, f"firesuite: {tmp_path}/{name}: {sentence}\n")
+    assert json.loads((tmp_path / name).read_text()) == content

@@ -151,3 +151,12 @@ def test_a_function_of_one_request_at_a_time_that_calls_itself_gets_504_and_the_
         )
     )
     assert http("GET", suite.function_url("web")).status == 200
+
+
+def test_a_request_is_as_large_as_cloud_run_takes_it(suite):
+    limit = 32 * 1024 * 1024
+    assert http("POST", suite.function_url("web"), "x" * limit).json()["method"] == "POST"
+    answer = http("POST", suite.function_url("web"), "x" * (limit + 1))
+    assert (answer.status, answer.text) == (413, "Request Entity Too Large")
+    assert http("POST", suite.function_url("add"), "x" * (limit + 1)).status == 413
+    eventually(lambda: "web POST / 413 of 33,554,433 bytes" in suite.lines.text("functions"))

@@ -17,6 +17,7 @@ def test_it_lists_the_python_functions_and_not_the_twins(suite):
     assert emulators["hub"]["port"] == suite.ports.hub
     assert emulators["firestore"]["port"] == suite.ports.firestore
     assert emulators["auth"]["port"] == suite.ports.auth
+    assert "hosting" not in emulators
 
 
 def test_it_says_where_it_is(suite):

@@ -136,6 +136,30 @@ def break_env(directory):
     return f"{directory}/functions/.env, line 2: expected KEY=value, found 'nonsense'."
 
 
+def break_encoding(directory):
+    (directory / "functions" / ".env").write_bytes("A=1\nB=caf\u00e9\n".encode("latin-1"))
+    return f"{directory}/functions/.env, line 2: not valid UTF-8."
+
+
+def break_section(name, section):
+    def break_it(directory):
+        change(directory / "firebase.json", **{name: section})
+        return f"{directory}/firebase.json: '{name}' must be an object or a list of objects."
+
+    break_it.__name__ = f"break_section_{name}"
+    return break_it
+
+
+def break_emulators(directory):
+    change(directory / "firebase.json", emulators=[])
+    return f"{directory}/firebase.json: 'emulators' must be an object."
+
+
+def break_emulator(directory):
+    change(directory / "firebase.json", emulators={"ui": True})
+    return f"{directory}/firebase.json: 'emulators.ui' must be an object."
+
+
 def break_source(directory):
     change(directory / "firebase.json", functions=[{"source": "backend", "runtime": "python311"}])
     return f"{directory}/backend/main.py is missing: firebase.json names 'backend' as functions source."
@@ -144,6 +168,15 @@ def break_source(directory):
 def break_manifest_syntax(directory):
     (directory / "functions" / "functions.yaml").write_text("endpoints:\n  a: [\n")
     return f"{directory}/functions/functions.yaml, line 3: not valid YAML"
+
+
+def break_manifest(text, mistake):
+    def break_it(directory):
+        (directory / "functions" / "functions.yaml").write_text(text)
+        return f"{directory}/functions/functions.yaml, {mistake}"
+
+    break_it.__name__ = f"break_manifest_{mistake}"
+    return break_it
 
 
 def break_manifest_missing(directory):
@@ -155,7 +188,7 @@ def break_manifest_missing(directory):
 
 def break_manifest_trigger(directory):
     (directory / "functions" / "functions.yaml").write_text("endpoints:\n  a:\n    entryPoint: a\n")
-    return f"{directory}/functions/functions.yaml: endpoints.a has none of the triggers that are known here"
+    return f"{directory}/functions/functions.yaml, line 2: endpoints.a has none of the triggers that are known here"
 
 
 def break_two_codebases(directory):
@@ -171,8 +204,21 @@ def break_two_codebases(directory):
         break_port,
         break_aliases,
         break_env,
+        break_encoding,
+        break_section("functions", "x"),
+        break_section("functions", [1]),
+        break_section("firestore", "x"),
+        break_section("storage", [[]]),
+        break_section("hosting", "x"),
+        break_emulators,
+        break_emulator,
         break_source,
         break_manifest_syntax,
+        break_manifest("endpoints:\n  a: {httpsTrigger: {}}\n  b: 3\n", "line 3: endpoints.b must be an object."),
+        break_manifest("endpoints:\n  b:\n    httpsTrigger: 3\n", "line 2: endpoints.b has a httpsTrigger that is"),
+        break_manifest("endpoints:\n  b: {scheduleTrigger: {}}\n", "line 2: endpoints.b has a scheduleTrigger without"),
+        break_manifest("endpoints:\n  b: {httpsTrigger: {}, region: 1}\n", "line 2: endpoints.b has a region that is"),
+        break_manifest("endpoints: {}\nparams: [{}]\n", "line 2: params must be a list of objects with a 'name'."),
         break_manifest_missing,
         break_manifest_trigger,
         break_two_codebases,

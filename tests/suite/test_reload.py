@@ -98,7 +98,13 @@ def test_a_syntax_error_is_shown_with_its_line(watching, main):
     line = main.read_text().splitlines().index('VERSION = "1"') + 1
     save(main, 'VERSION = "1"', 'VERSION = = "1"')
     answer = eventually(lambda: (found := http("GET", watching.function_url("web"))).status == 500 and found)
-    assert answer.text.startswith(f"main.py, line {line}: SyntaxError")
+    assert answer.text.splitlines() == [
+        f"main.py, line {line}: SyntaxError: invalid syntax (main.py, line {line})",
+        f'  File "{main}", line {line}',
+        '    VERSION = = "1"',
+        "              ^",
+        "SyntaxError: invalid syntax",
+    ]
 
 
 def test_events_written_while_the_code_does_not_import_arrive_after_it_does(watching, main):

@@ -217,6 +217,11 @@ class TestBlocking:
         assert answer.status == 400
         assert "has left" in answer.json()["error"]["message"]
 
+    def test_a_refusal_is_no_mistake_in_what_delivers_it(self, samples):
+        sign_up(samples, f"{uuid.uuid4().hex}@example.com")
+        eventually(lambda: "error createduser: Unauthorized email" in samples.lines.text("fireemu"))
+        assert "index.js" not in samples.lines.text("fireemu")
+
 
 class TestPubSub:
     def test_a_published_message(self, samples, seen):

@@ -18,6 +18,8 @@ import pytest
 import yaml
 from tests.suite.harness import copy_of_sample, ended, eventually, http, running
 
+from firesuite.errors import SuiteError
+from firesuite.fault_plan import FaultPlan
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.project import Project
 from firesuite.suite import Suite
@@ -140,8 +142,8 @@ SURVIVES = None
 VICTIMS = {
     "reaper": (r"/reaper\.py ", SURVIVES),
     "worker": (r"/functions_host\.py ", SURVIVES),
-    "arbiter": (r"/functions_host\.py ", "firesuite: functions ended with exit code -9"),
-    "fireemu": (r"/fireemu up ", "firesuite: fireemu ended with exit code -9"),
+    "arbiter": (r"/functions_host\.py ", "firesuite: functions was killed by signal 9 (Killed)."),
+    "fireemu": (r"/fireemu up ", "firesuite: fireemu was killed by signal 9 (Killed)."),
     "twins": (r"/node .*/runner-node/", "firesuite: Events are delivered no more"),
 }
 
@@ -225,6 +227,8 @@ def test_a_project_with_http_functions_alone_needs_no_twins(project):
     with running(project) as suite:
         assert http("GET", suite.function_url("web")).status == 200
         suite.check()
+        with pytest.raises(SuiteError, match="No events are delivered to 'web', but to: no function"):
+            FaultPlan(suite.control).crash("web")
 
 
 def test_several_suites_run_beside_each_other(project, tmp_path):

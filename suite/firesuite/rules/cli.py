@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
+from firesuite.output import while_read
 
 
 def add_commands(subparsers: Any) -> None:
@@ -35,11 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     chosen = parser.parse_args(arguments)
     try:
-        code: int = chosen.run(chosen)
+        return while_read(lambda: chosen.run(chosen))
     except SuiteError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return code
 
 
 def _of(name: str) -> Callable[[argparse.Namespace], int]:

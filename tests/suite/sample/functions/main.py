@@ -52,6 +52,7 @@ def web(request: https_fn.Request) -> https_fn.Response:
         "query": request.args.to_dict(),
         "pid": os.getpid(),
         "app_check": request.headers.get("X-Firebase-AppCheck"),
+        "cookie": request.headers.get("Cookie"),
         "started": started,
         "ended": time.monotonic(),
         "environment": {name: os.environ.get(name) for name in request.args.getlist("env")},

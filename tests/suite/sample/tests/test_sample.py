@@ -101,6 +101,11 @@ class TestFaults:
         functions.await_idle()
         assert orders_seen(firestore) == ["a", "a"]
 
+    def test_a_function_that_no_event_goes_to_is_a_mistake_in_the_test(self, faults):
+        for plan in (faults.plan.crash, faults.plan.deliver_twice, faults.plan.time_out, faults.plan.lose):
+            with pytest.raises(SuiteError, match="No events are delivered to 'onoder', but to: flaky, hopeless, "):
+                plan("onoder")
+
     def test_the_handler_crashes(self, firestore, faults, functions):
         faults.plan.crash("onorder", nth=2)
         firestore.document("orders/a").set({})
