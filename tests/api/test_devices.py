@@ -8,6 +8,7 @@ import pytest
 from tests.backend import eventually
 
 from wattle.adapters.firestore import Query, Update
+from wattle.devices.service import SEEN_FOR
 from wattle.kit.retry import Deadline
 
 DEVICES = "/v1/users/me/devices"
@@ -68,7 +69,17 @@ class TestRegistration:
 
     def test_renewing_costs_two_reads_and_the_check_of_the_session(self, user):
         register(user, "phone")
-        assert register(user, "phone").headers["X-Firestore-Reads"] == "3"
+        assert register(user, "phone", appVersion="1.1.0").headers["X-Firestore-Reads"] == "3"
+
+    def test_with_nothing_new_it_is_written_once_a_day(self, backend, user):
+        first = register(user, "phone").json()["data"]
+        again = register(user, "phone")
+        assert again.headers["X-Firestore-Writes"] == "0"
+        assert again.json()["data"] == first
+        path = f"users/{user.uid}/devices/phone"
+        a_day_ago = backend.document(path)["lastSeenAt"] - SEEN_FOR
+        backend.firestore.commit([Update(path, {"lastSeenAt": a_day_ago})], Deadline.after(60))
+        assert register(user, "phone").json()["data"]["lastSeenAt"] >= first["lastSeenAt"]
 
     def test_a_device_moves_to_whoever_registers_it(self, backend, user, stranger):
         target = f"shared-{user.uid}"
@@ -113,7 +124,7 @@ class TestRegistration:
         left = devices(user)
         assert len(left) == 20
         assert "d0" not in left
-        register(user, "d1")
+        register(user, "d1", appVersion="1.1.0")
         register(user, "d21")
         assert "d1" in devices(user)
         assert "d2" not in devices(user)

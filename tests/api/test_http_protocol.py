@@ -55,7 +55,7 @@ class TestBodies:
         assert code(response) == (413, "BODY_TOO_LARGE")
 
     def test_the_length_is_believed_before_the_body_is_sent(self, backend, user):
-        status, body = raw(backend, user, "Content-Length: 50000000")
+        status, body = raw(backend, user, "Content-Length: 5000000")
         assert status == 413
         assert json.loads(body)["code"] == "BODY_TOO_LARGE"
 

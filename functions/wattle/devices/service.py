@@ -21,6 +21,8 @@ from wattle.users.service import UserService
 
 DEVICES_MOST: Final = 20
 """A user's devices; registering one more drops the one that was not seen for the longest time."""
+SEEN_FOR: Final = timedelta(days=1)
+"""How exact `lastSeenAt` is."""
 # FCM itself gives up a token of an Android app that was not opened for 270 days (FCM, "Manage registration tokens").
 STALE_AFTER: Final = timedelta(days=270)
 _PRUNED_AT_ONCE: Final = 100
@@ -60,6 +62,9 @@ class DeviceService:
     def register(self, ctx: Context, device_id: str, device: RegisterDevice) -> Device:
         """Make or renew one of the caller's devices. A new one joins the topics of his others.
 
+        One that was seen within a day and has nothing new is left as it is: apps register at each start, and an index
+        over a time that everybody writes would be a queue.
+
         Raises:
             PreconditionFailed.
         """
@@ -85,6 +90,8 @@ class DeviceService:
                 "lastSeenAt": now,
             }
             owner = (installation.data["userId"], installation.data["deviceId"]) if installation else None
+            if found is not None and owner == (uid, device_id) and _is_seen(found.data, sent):
+                return _device(device_id, found.data)
             if owner != (uid, device_id):
                 if owner is not None:
                     self._devices.delete_in(transaction, *owner)
@@ -270,6 +277,12 @@ def installation_key(target: str) -> str:
     token is too long for a document's id, and whoever holds it can be sent to.
     """
     return hashlib.sha256(target.partition(":")[0].encode()).hexdigest()
+
+
+def _is_seen(stored: Data, sent: Data) -> bool:
+    """Whether it was seen within a day as it is now."""
+    same = all(stored[name] == value for name, value in sent.items() if name != "lastSeenAt")
+    return same and sent["lastSeenAt"] - stored["lastSeenAt"] < SEEN_FOR
 
 
 def _oldest(devices: Sequence[Document], count: int) -> Sequence[Document]:
