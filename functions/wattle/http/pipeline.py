@@ -21,8 +21,6 @@ from wattle.kit.logging import log_fields
 from wattle.services import Services
 
 _READING: Final = frozenset({"GET", "HEAD"})
-# What these answer with is what a GET would.
-_REPLACING: Final = frozenset({"PATCH", "PUT"})
 # What scheme a 401 asks for (RFC 9110 section 11.6.1), where it is not a bearer token that was refused.
 _CHALLENGES: Final = {
     Code.TOKEN_MISSING: "Bearer",
@@ -102,7 +100,7 @@ class Pipeline:
             response = envelope.success(
                 answer,
                 exchange.request_id,
-                tagged=kept and (reads or route.method in _REPLACING),
+                tagged=kept and (reads or route.conditional),
                 selection=exchange.selection,
             )
         response.headers.setdefault("Cache-Control", (route.caching if reads else Caching.NONE).value)
