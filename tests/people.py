@@ -59,6 +59,18 @@ class People:
         self._backend.account(user.uid, emailVerified=True)
         return self.sign_in(user.email)
 
+    def imported(self, uid: str) -> User:
+        """A new user whose id is of another system's making, signed in."""
+        body = {"localId": uid, "email": self.address(), "password": PASSWORD, "emailVerified": True}
+        url = f"{self._backend.identity}/projects/{self._backend.project_id}/accounts"
+        self._rest.post(url, json=body).raise_for_status()
+        return self.sign_in(body["email"])
+
+    def remove(self, uid: str) -> None:
+        """As in the console."""
+        url = f"{self._backend.identity}/projects/{self._backend.project_id}/accounts:delete"
+        self._rest.post(url, json={"localId": uid}).raise_for_status()
+
     @staticmethod
     def with_claims(user: User, **claims) -> User:
         """The same user with a token that says something else; the emulators' tokens are not signed."""

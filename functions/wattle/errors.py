@@ -21,7 +21,7 @@ class Code(Enum):
     TOKEN_EXPIRED = (401, "The ID token has expired: refresh it.")
     TOKEN_REVOKED = (401, "The session was revoked: sign in again.")
     TOKEN_WRONG_PROJECT = (401, "The ID token is for another Firebase project.")
-    TOKEN_INVALID = (401, "The ID token's signature or claims do not hold.")
+    TOKEN_INVALID = (401, "The ID token's signature or claims do not hold, or its user id cannot name a document.")
     APP_CHECK_MISSING = (401, "No `X-Firebase-AppCheck` header: only our own apps may call.")
     APP_CHECK_INVALID = (401, "The App Check token has expired or cannot be trusted: get a new one.")
     INVALID_CREDENTIALS = (401, "The address or the password is wrong, or the address is not confirmed yet.")

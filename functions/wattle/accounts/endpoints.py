@@ -29,7 +29,7 @@ def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
     """Sign in with an address and a password. Within the grace period this brings a deleted account back.
 
     Raises:
-        InvalidCredentials.
+        InvalidCredentials, UnusableUserId.
     """
     return services.accounts.sign_in(body, ctx.deadline)
 

@@ -72,6 +72,18 @@ class TokenRevoked(WattleError):
         super().__init__("This session was ended. Sign in again.")
 
 
+class UnusableUserId(WattleError):
+    """Accounts are imported, and custom tokens minted, with ids of any form; that it is one of these is said."""
+
+    code = Code.TOKEN_INVALID
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The user id of this account cannot name a document: it has a slash or a control character, or is '.', '..'"
+            " or '__...__'. Give the user an account with another id."
+        )
+
+
 class AccountDeleted(WattleError):
     """Deleted by its owner, and not purged yet or just now."""
 

@@ -20,8 +20,10 @@ from wattle.accounts.claims import role_in, state_in
 from wattle.accounts.control import NOTHING, AccountControl, Change
 from wattle.accounts.schemas import ChangeAddress, ChangePassword, Login, Refresh, Register, SessionTokens, SignOut
 from wattle.adapters import identity_toolkit as toolkit
+from wattle.adapters import tokens
 from wattle.adapters.identity import Identity, Session
-from wattle.adapters.tokens import TokenVerifier
+from wattle.adapters.keys import KeysUnavailable
+from wattle.adapters.tokens import IdToken, TokenVerifier
 from wattle.context import AccountState, Caller, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import FieldError, Unavailable, ValidationFailed
@@ -83,7 +85,7 @@ class AccountService:
         Raises:
             InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
                 can only be told of an account that exists.
-            ValidationFailed, Unavailable.
+            UnusableUserId, ValidationFailed, Unavailable.
         """
         wait = self._pace.begin()
         try:
@@ -100,7 +102,7 @@ class AccountService:
             raise errors.InvalidCredentials from error
         except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
             raise _translated(error) from error
-        token = self._verifier.verify(session.id_token)
+        token = self._read(session)
         if self._confirmed and not token.email_verified:
             raise errors.InvalidCredentials
         if AccountState.of(token.account_state) is AccountState.DELETED:
@@ -108,6 +110,14 @@ class AccountService:
             # The new token no longer says that the account is deleted.
             session = _asked(lambda: self._identity.refresh(session.refresh_token))
         return _tokens(session)
+
+    def _read(self, session: Session) -> IdToken:
+        try:
+            return self._verifier.verify(session.id_token)
+        except tokens.UnusableUserId as error:
+            raise errors.UnusableUserId from error
+        except KeysUnavailable as error:
+            raise Unavailable("Google's certificate service") from error
 
     def refresh(self, refresh: Refresh) -> SessionTokens:
         """A new ID token for a refresh token.

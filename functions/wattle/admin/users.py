@@ -14,7 +14,7 @@ from wattle.admin.service import AuditService
 from wattle.context import AccountState, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import Unavailable
-from wattle.kit.ids import document_id
+from wattle.kit.ids import document_id, is_user_id
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 from wattle.users.schemas import UserRecord
@@ -56,7 +56,11 @@ class AdminUserService:
             return []
         except IdentityUnavailable as error:
             raise Unavailable("Firebase Authentication") from error
-        return [] if account is None else [_user(account.uid, self._users.record(account.uid, deadline), account)]
+        if account is None:
+            return []
+        # One whose id cannot name a document has none, and is refused everywhere.
+        record = self._users.record(account.uid, deadline) if is_user_id(account.uid) else None
+        return [_user(account.uid, record, account)]
 
     def get(self, uid: str, deadline: Deadline) -> UserAccount:
         """One user.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from wattle.accounts.errors import UnusableUserId
 from wattle.adapters import tokens
 from wattle.adapters.firestore import Condition, guarded
 from wattle.adapters.keys import KeysUnavailable
@@ -142,6 +143,8 @@ def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
         raise TokenExpired from error
     except tokens.WrongProjectToken as error:
         raise TokenWrongProject from error
+    except tokens.UnusableUserId as error:
+        raise UnusableUserId from error
     except tokens.TokenError as error:
         raise TokenInvalid from error
     except KeysUnavailable as error:

@@ -148,6 +148,7 @@ class ErasureService:
 def pseudonym(uid: str) -> str:
     """What stands for a user who was erased: who knows his id can find the proof, nobody finds the id by it.
 
-    An id that Firebase makes has 166 bits, so no search comes to an end.
+    An id that Firebase makes has 166 bits, so no search comes to an end. One that another system made may be an address
+    or a number, which can be guessed: see docs/privacy.md.
     """
     return sha256(uid.encode()).hexdigest()

@@ -11,6 +11,7 @@ from wattle.accounts.schemas import ChangeAddress, Login, Register
 from wattle.accounts.service import AccountService
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters.identity import Session
+from wattle.adapters.keys import KeysUnavailable
 from wattle.context import Caller
 from wattle.errors import WattleError
 from wattle.kit.pace import Pace
@@ -45,8 +46,11 @@ class Scripted:
 
 class Verifier:
     verified = True
+    error = None
 
     def verify(self, _token):
+        if self.error:
+            raise self.error
         return SimpleNamespace(email_verified=self.verified, account_state=None)
 
 
@@ -131,6 +135,10 @@ class TestLogin:
         assert told[0][0][0].name == "INVALID_CREDENTIALS"
         assert told[0][1] == 1.5
         assert identity.calls == ["sign_in"] * 5
+
+    def test_without_google_s_certificates_nobody_can_tell(self, accounts, verifier, time):
+        verifier.error = KeysUnavailable("x")
+        assert self.sign_in(accounts, time)[0][0].name == "UNAVAILABLE"
 
     def test_a_success_does_not_wait(self, accounts, time):
         assert self.sign_in(accounts, time) == ("a session", 0.1)
