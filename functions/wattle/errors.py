@@ -41,6 +41,7 @@ class Code(Enum):
     EMAIL_EXISTS = (409, "The address has an account. Only where registration is immediate is this told.")
     EMAIL_MISSING = (409, "The account has no e-mail address, which this needs.")
     OWN_ACCOUNT = (409, "Administrators cannot disable themselves or take away their own role.")
+    CLAIMS_TOO_LONG = (409, "The account's other custom claims leave no room for this: shorten them first.")
     INVALID_TRANSITION = (409, "The order's status does not allow this.")
     ORDER_NOT_PENDING = (409, "Only a pending order can be changed.")
     ORDER_STILL_OPEN = (409, "Only a finished order can be removed.")

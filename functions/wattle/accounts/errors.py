@@ -33,6 +33,17 @@ class OwnAccount(WattleError):
         super().__init__("Another administrator has to do this: it would take away your own rights.")
 
 
+class ClaimsTooLong(WattleError):
+    """Firebase Authentication takes 1,000 bytes of custom claims, and others set claims, too."""
+
+    code = Code.CLAIMS_TOO_LONG
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The custom claims that were set on this account past this API leave no room for this. Shorten them first."
+        )
+
+
 class InvalidCredentials(WattleError):
     """Says the same for whatever is wrong, so that nobody can search for addresses."""
 

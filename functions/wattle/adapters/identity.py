@@ -9,16 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from wattle.adapters.identity_toolkit import AccountMissing, IdentityToolkit, IdentityUnavailable
+from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityToolkit, IdentityUnavailable
 
 CLAIMS_LONGEST: Final = 1000
 """Bytes of JSON that the custom claims of an account may have (Firebase, "Control access with custom claims")."""
 LOOKUP_MOST: Final = 100
 """Accounts that one call looks up."""
-
-
-class ClaimsTooLong(Exception):
-    """Together with the claims that others set, ours do not fit."""
 
 
 class Session(NamedTuple):
@@ -164,7 +160,7 @@ class Identity:
 
 
 def _claims_text(claims: Mapping[str, Any]) -> str:
-    text = json.dumps(claims, separators=(",", ":"))
+    text = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
     if len(text.encode()) > CLAIMS_LONGEST:
         raise ClaimsTooLong(f"the custom claims would have {len(text.encode())} bytes of {CLAIMS_LONGEST}")
     return text

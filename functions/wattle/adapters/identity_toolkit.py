@@ -45,6 +45,10 @@ class AccountMissing(IdentityError):
     """There is no such account, or not any more."""
 
 
+class ClaimsTooLong(IdentityError):
+    """Together with the custom claims that others set, ours do not fit."""
+
+
 class InvalidRefreshToken(IdentityError):
     """Unknown, revoked, or of an account that is gone."""
 
@@ -73,6 +77,7 @@ _ERRORS: Final[Mapping[str, type[IdentityError]]] = {
     "INVALID_NEW_EMAIL": InvalidEmail,
     "USER_DISABLED": AccountDisabled,
     "USER_NOT_FOUND": AccountMissing,
+    "CLAIMS_TOO_LARGE": ClaimsTooLong,
     "INVALID_REFRESH_TOKEN": InvalidRefreshToken,
     "MISSING_REFRESH_TOKEN": InvalidRefreshToken,
     "INVALID_GRANT_TYPE": InvalidRefreshToken,

@@ -33,7 +33,7 @@ def set_role(services: Services, ctx: Context, user_id: UserId, body: SetRole) -
     """Give a user a role, or take it away with null. Nobody can take away his own.
 
     Raises:
-        OwnAccount, UserNotFound.
+        OwnAccount, UserNotFound, ClaimsTooLong.
     """
     return services.admin_users.set_role(ctx, user_id, body.role)
 
@@ -48,10 +48,10 @@ def disable_user(services: Services, ctx: Context, user_id: UserId, body: Disabl
 
 
 def enable_user(services: Services, ctx: Context, user_id: UserId) -> UserAccount:
-    """Let a disabled user in again. He has to sign in.
+    """Let a disabled user in again. He has to sign in; one who deleted his account brings it back by that.
 
     Raises:
-        UserNotFound.
+        UserNotFound, ClaimsTooLong.
     """
     return services.admin_users.enable(ctx, user_id)
 

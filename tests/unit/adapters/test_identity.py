@@ -6,7 +6,7 @@ import pytest
 from tests.scripted import Answer
 
 from wattle.adapters import identity_toolkit as identity
-from wattle.adapters.identity import ClaimsTooLong, Identity
+from wattle.adapters.identity import Identity
 from wattle.adapters.identity_toolkit import IdentityToolkit
 
 SESSION = {"localId": "u1", "idToken": "t", "refreshToken": "r", "expiresIn": "3600"}
@@ -87,9 +87,12 @@ class TestEmulator:
     def test_claims_have_a_longest(self, accounts, backend):
         user = backend.user()
         accounts.change(user.uid, claims={"a": "x" * 992})
-        with pytest.raises(ClaimsTooLong):
+        with pytest.raises(identity.ClaimsTooLong):
             accounts.change(user.uid, claims={"a": "x" * 993})
         assert accounts.account(user.uid).claims == {"a": "x" * 992}
+        # Bytes of UTF-8, not of escapes.
+        accounts.change(user.uid, claims={"a": "é" * 496})
+        assert accounts.account(user.uid).claims == {"a": "é" * 496}
 
     def test_an_account_is_removed_once(self, accounts, backend):
         user = backend.user()
@@ -114,6 +117,7 @@ class TestAnswers:
             ("INVALID_LOGIN_CREDENTIALS", identity.InvalidCredentials),
             ("WEAK_PASSWORD : Password should be at least 6 characters", identity.WeakPassword),
             ("PASSWORD_DOES_NOT_MEET_REQUIREMENTS : Missing [upper]", identity.WeakPassword),
+            ("CLAIMS_TOO_LARGE", identity.ClaimsTooLong),
             ("INVALID_EMAIL", identity.InvalidEmail),
             ("USER_DISABLED", identity.AccountDisabled),
             ("TOKEN_EXPIRED", identity.SessionEnded),
