@@ -19,7 +19,7 @@ class Code(Enum):
     TOKEN_MISSING = (401, "No `Authorization: Bearer` header.")
     TOKEN_MALFORMED = (401, "The bearer token is not a JWT of the form Firebase issues.")
     TOKEN_EXPIRED = (401, "The ID token has expired: refresh it.")
-    TOKEN_REVOKED = (401, "The session was revoked: sign in again.")
+    TOKEN_REVOKED = (401, "The session was revoked, or the account is gone: sign in again.")
     TOKEN_WRONG_PROJECT = (401, "The ID token is for another Firebase project.")
     TOKEN_INVALID = (401, "The ID token's signature or claims do not hold, or its user id cannot name a document.")
     APP_CHECK_MISSING = (401, "No `X-Firebase-AppCheck` header: only our own apps may call.")

@@ -214,6 +214,25 @@ def test_what_cannot_be_undone_needs_a_recent_sign_in(backend, people, member, c
     assert backend.document(f"revocations/{member.uid}") is None
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("POST", "/v1/auth/logout", {"everywhere": True}),
+        ("POST", "/v1/auth/verify-email", None),
+        ("POST", "/v1/auth/email", {"email": "new@example.com"}),
+        ("POST", "/v1/auth/password", {"password": "new horse"}),
+        ("DELETE", "/v1/users/me", None),
+        ("GET", "/v1/users/me/export", None),
+    ],
+)
+def test_who_was_removed_in_the_console_has_no_session(backend, people, member, call):
+    people.remove(member.uid)
+    method, path, body = call
+    assert code(member.request(method, path, json=body)) == (401, "TOKEN_REVOKED")
+    assert backend.document(f"users/{member.uid}") is None
+    assert backend.document(f"revocations/{member.uid}") is None
+
+
 class TestChangeEmail:
     def test_the_new_address_proves_itself_first(self, backend, people, member):
         address = people.address()

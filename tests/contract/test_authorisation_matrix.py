@@ -69,7 +69,7 @@ REFUSED = {
 }
 SERVED = ("stranger", "owner", "signed in long ago", "admin")
 
-HANDED_ON = {"POST /v1/auth/verify-email"}
+HANDED_ON = {"POST /v1/auth/verify-email", "POST /v1/auth/email"}
 """The caller's token goes on to Identity Toolkit, and the emulator's takes none but its own."""
 
 PRIVATE = [route for route in ROUTES if route.access is not Access.PUBLIC]
@@ -193,7 +193,7 @@ def test_who_is_served_what(doors, world, route, caller):
     admin = world.backend.user(role="admin") if caller == "admin" else world.admin
     call = sample(world, route, owner)
     header = doors.header(caller, owner, stranger, admin)
-    if route.name in HANDED_ON:
+    if route.name in HANDED_ON and expected(route, caller)[1] is None:
         header = {"stranger": stranger, "admin": admin}.get(caller, owner).headers
         assert told(send(world.backend.http, route, call, header)) == expected(route, caller)
         return

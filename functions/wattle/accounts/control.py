@@ -22,7 +22,7 @@ from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import Firestore, Transaction
 from wattle.adapters.identity import Account, Identity
 from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityUnavailable, WeakPassword
-from wattle.context import AccountState
+from wattle.context import AccountState, Context
 from wattle.errors import Unavailable
 from wattle.kit.retry import Deadline
 
@@ -58,6 +58,18 @@ class AccountControl:
             UserNotFound, WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
         """
         self._change(uid, decide, deadline, self._sessions.next_second())
+
+    def end_own_sessions(self, ctx: Context, decide: Decide) -> None:
+        """Change the caller's account and end his sessions.
+
+        Raises:
+            TokenRevoked: his account is gone, and no session with it.
+            WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
+        """
+        try:
+            self.end_sessions(ctx.user.uid, decide, ctx.deadline)
+        except errors.UserNotFound as error:
+            raise errors.TokenRevoked from error
 
     def change(self, uid: str, decide: Decide, deadline: Deadline) -> None:
         """Change an account whose sessions go on. Raises as `end_sessions` does."""

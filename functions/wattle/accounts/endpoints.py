@@ -29,7 +29,7 @@ def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
     """Sign in with an address and a password. Within the grace period this brings a deleted account back.
 
     Raises:
-        InvalidCredentials, UnusableUserId.
+        InvalidCredentials, AccountDeleted, UnusableUserId, TooManyAttempts.
     """
     return services.accounts.sign_in(body, ctx.deadline)
 
@@ -38,7 +38,7 @@ def refresh(services: Services, ctx: Context, body: Refresh) -> SessionTokens:
     """Exchange a refresh token for a new ID token.
 
     Raises:
-        InvalidRefreshToken, UserDisabled.
+        InvalidRefreshToken, UserDisabled, TooManyAttempts.
     """
     return services.accounts.refresh(body)
 
@@ -80,6 +80,6 @@ def change_password(services: Services, ctx: Context, body: ChangePassword) -> S
     Needs a sign-in of the last five minutes.
 
     Raises:
-        EmailMissing, WeakPassword.
+        EmailMissing, WeakPassword, InvalidCredentials, TooManyAttempts.
     """
     return services.accounts.change_password(ctx, body)

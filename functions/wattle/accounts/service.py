@@ -85,7 +85,8 @@ class AccountService:
         Raises:
             InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
                 can only be told of an account that exists.
-            UnusableUserId, ValidationFailed, Unavailable.
+            AccountDeleted: the purge has begun.
+            UnusableUserId, TooManyAttempts, ValidationFailed, Unavailable.
         """
         wait = self._pace.begin()
         try:
@@ -123,7 +124,7 @@ class AccountService:
         """A new ID token for a refresh token.
 
         Raises:
-            InvalidRefreshToken, UserDisabled, Unavailable.
+            InvalidRefreshToken, UserDisabled, TooManyAttempts, Unavailable.
         """
         try:
             return _tokens(self._identity.refresh(refresh.refresh_token))
@@ -136,11 +137,11 @@ class AccountService:
         """Forget this device; with `everywhere` forget all of them, and end every session.
 
         Raises:
-            Unavailable.
+            TokenRevoked, Unavailable.
         """
         uid = ctx.user.uid
         if wanted.everywhere:
-            self._control.end_sessions(uid, lambda *_: NOTHING, ctx.deadline)
+            self._control.end_own_sessions(ctx, lambda *_: NOTHING)
             self._devices.remove_all(uid, ctx.deadline)
         elif wanted.device_id is not None:
             self._devices.remove(uid, wanted.device_id, ctx.deadline)
@@ -168,21 +169,32 @@ class AccountService:
         """Mail a link to the new address; following it makes it the caller's. Firebase then ends his sessions.
 
         Raises:
+            TokenRevoked: his account is gone, or the token is not accepted any more.
             ValidationFailed, Unavailable.
         """
+
+        def send() -> None:
+            try:
+                self._identity.mail_address_change(ctx.user.id_token, wanted.email)
+            except (toolkit.SessionEnded, toolkit.AccountMissing) as error:
+                # This is about the caller, and says nothing of the address.
+                raise errors.TokenRevoked from error
+
         with self._pace.kept():
-            self._mail(lambda: self._identity.mail_address_change(ctx.user.id_token, wanted.email))
+            self._mail(send)
 
     def change_password(self, ctx: Context, wanted: ChangePassword) -> SessionTokens:
         """Set a new password, end every session, and begin a new one.
 
         Raises:
-            EmailMissing, WeakPassword, Unavailable.
+            TokenRevoked: his account is gone.
+            InvalidCredentials: somebody else changed it in the same moment.
+            EmailMissing, WeakPassword, TooManyAttempts, Unavailable.
         """
         if ctx.user.email is None:
             raise errors.EmailMissing
         email, password = ctx.user.email, wanted.password
-        self._control.end_sessions(ctx.user.uid, lambda *_: Change(password=password), ctx.deadline)
+        self._control.end_own_sessions(ctx, lambda *_: Change(password=password))
         return _tokens(_asked(lambda: self._identity.sign_in(email, password)))
 
     def current_role(self, caller: Caller) -> Role | None:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from pydantic_core import to_json
 
-from wattle.accounts.errors import UserNotFound
+from wattle.accounts.errors import TokenRevoked
 from wattle.adapters.firestore import Document, Firestore, FirestoreContention, FirestoreUnavailable, track_usage
 from wattle.adapters.identity import Account, Identity
 from wattle.adapters.identity_toolkit import IdentityUnavailable
@@ -55,7 +55,7 @@ class ExportService:
         """The JSON object, in pieces. `sign` makes the cursor of a position.
 
         Raises:
-            UserNotFound, Unavailable: before the first piece.
+            TokenRevoked, where the account is gone, and Unavailable: before the first piece.
         """
         uid = ctx.user.uid
         try:
@@ -63,7 +63,7 @@ class ExportService:
         except IdentityUnavailable as error:
             raise Unavailable("Firebase Authentication") from error
         if account is None:
-            raise UserNotFound
+            raise TokenRevoked
         profile = self._data.profile(uid, ctx.deadline)
         head = {
             "exportedAt": self._clock(),

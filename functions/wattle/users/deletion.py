@@ -28,7 +28,11 @@ class DeletionService:
         self._grace = grace
 
     def close(self, ctx: Context) -> Deletion:
-        """Delete the caller's account, to be purged after the grace period. Called again it changes nothing."""
+        """Delete the caller's account, to be purged after the grace period. Called again it changes nothing.
+
+        Raises:
+            TokenRevoked: his account is gone.
+        """
         uid = ctx.user.uid
         closed: dict[str, Any] = {}
 
@@ -46,7 +50,7 @@ class DeletionService:
                 closed.update(deletedAt=deleted_at, purgeAt=found.data["purgeAt"] if found else None)
             return Change(state=AccountState.DELETED)
 
-        self._accounts.end_sessions(uid, decide, ctx.deadline)
+        self._accounts.end_own_sessions(ctx, decide)
         return Deletion.stored(closed)
 
     def restore(self, uid: str, deadline: Deadline) -> None:

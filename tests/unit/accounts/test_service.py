@@ -161,3 +161,9 @@ class TestMail:
             identity.raises["mail_address_change"] = error
         assert outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time) == (None, 1.5)
         assert len(identity.calls) == 1
+
+    @pytest.mark.parametrize("error", [toolkit.SessionEnded("x"), toolkit.AccountMissing("x")])
+    def test_a_caller_without_a_session_is_told_so_whatever_the_address(self, accounts, identity, time, error):
+        identity.raises["mail_address_change"] = error
+        told, seconds = outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time)
+        assert (told[0].name, seconds) == ("TOKEN_REVOKED", 1.5)
