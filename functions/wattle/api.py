@@ -38,8 +38,8 @@ from wattle.users import endpoints as users
 
 ROUTES: Final[Sequence[Route]] = (
     Route("POST", "/v1/auth/register", accounts.register, Access.PUBLIC, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/login", accounts.login, Access.PUBLIC, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/refresh", accounts.refresh, Access.PUBLIC, limit=Limits.AUTH),
+    Route("POST", "/v1/auth/login", accounts.login, Access.PUBLIC, limit=Limits.AUTH, admits=True),
+    Route("POST", "/v1/auth/refresh", accounts.refresh, Access.PUBLIC, limit=Limits.AUTH, admits=True),
     Route("POST", "/v1/auth/logout", accounts.logout, Access.CHECKED_USER, limit=Limits.AUTH),
     Route("POST", "/v1/auth/password-reset", accounts.reset_password, Access.PUBLIC, limit=Limits.AUTH),
     Route("POST", "/v1/auth/verify-email", accounts.verify_email, Access.CHECKED_USER, limit=Limits.AUTH),

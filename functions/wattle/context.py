@@ -92,7 +92,8 @@ UNCONDITIONAL: Final = _Unconditional(None)
 class Context(NamedTuple):
     """One call: its id, who makes it, and when its answer is no longer waited for.
 
-    A service that changes a versioned resource calls `expected.demand(version)` in its transaction.
+    A service that changes a versioned resource calls `expected.demand(version)` in its transaction. One that begins
+    sessions begins them for users with the role `only`, where that is not None.
     """
 
     request_id: str
@@ -100,6 +101,7 @@ class Context(NamedTuple):
     caller: Caller | None = None
     idempotent: IdempotentCall | None = None
     expected: ExpectedVersion = UNCONDITIONAL
+    only: Role | None = None
 
     @property
     def user(self) -> Caller:

@@ -31,7 +31,7 @@ def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
     Raises:
         InvalidCredentials, AccountDeleted, UnusableUserId, TooManyAttempts.
     """
-    return services.accounts.sign_in(body, ctx.deadline)
+    return services.accounts.sign_in(ctx, body)
 
 
 def refresh(services: Services, ctx: Context, body: Refresh) -> SessionTokens:
@@ -40,7 +40,7 @@ def refresh(services: Services, ctx: Context, body: Refresh) -> SessionTokens:
     Raises:
         InvalidRefreshToken, UserDisabled, TooManyAttempts.
     """
-    return services.accounts.refresh(body)
+    return services.accounts.refresh(ctx, body)
 
 
 def logout(services: Services, ctx: Context, body: SignOut) -> Reply[None]:

@@ -28,7 +28,6 @@ from wattle.context import AccountState, Caller, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import FieldError, Unavailable, ValidationFailed
 from wattle.kit.pace import Pace
-from wattle.kit.retry import Deadline
 from wattle.users.deletion import DeletionService
 
 logger = logging.getLogger(__name__)
@@ -79,24 +78,24 @@ class AccountService:
             self._mail(lambda: self._identity.mail_verification(session.id_token))
             return None if self._confirmed else _tokens(session)
 
-    def sign_in(self, login: Login, deadline: Deadline) -> SessionTokens:
+    def sign_in(self, ctx: Context, login: Login) -> SessionTokens:
         """Sign in. Somebody who deleted his account gets it back by this.
 
         Raises:
             InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
-                can only be told of an account that exists.
+                can only be told of an account that exists; and for whoever lacks the role `ctx.only`.
             AccountDeleted: the purge has begun.
             UnusableUserId, TooManyAttempts, ValidationFailed, Unavailable.
         """
         wait = self._pace.begin()
         try:
-            return self._signed_in(login, deadline)
+            return self._signed_in(ctx, login)
         except errors.InvalidCredentials:
             # Only refusals wait: how long a success takes says nothing that it does not say itself.
             wait()
             raise
 
-    def _signed_in(self, login: Login, deadline: Deadline) -> SessionTokens:
+    def _signed_in(self, ctx: Context, login: Login) -> SessionTokens:
         try:
             session = self._identity.sign_in(login.email, login.password)
         except (toolkit.InvalidCredentials, toolkit.AccountDisabled, toolkit.TooManyAttempts) as error:
@@ -106,8 +105,10 @@ class AccountService:
         token = self._read(session)
         if self._confirmed and not token.email_verified:
             raise errors.InvalidCredentials
+        if not _is_meant(ctx, token):
+            raise errors.InvalidCredentials
         if AccountState.of(token.account_state) is AccountState.DELETED:
-            self._deletion.restore(session.uid, deadline)
+            self._deletion.restore(session.uid, ctx.deadline)
             # The new token no longer says that the account is deleted.
             session = _asked(lambda: self._identity.refresh(session.refresh_token))
         return _tokens(session)
@@ -120,18 +121,22 @@ class AccountService:
         except KeysUnavailable as error:
             raise Unavailable("Google's certificate service") from error
 
-    def refresh(self, refresh: Refresh) -> SessionTokens:
+    def refresh(self, ctx: Context, refresh: Refresh) -> SessionTokens:
         """A new ID token for a refresh token.
 
         Raises:
-            InvalidRefreshToken, UserDisabled, TooManyAttempts, Unavailable.
+            InvalidRefreshToken: also where it is the token of somebody who lacks the role `ctx.only`.
+            UserDisabled, TooManyAttempts, Unavailable.
         """
         try:
-            return _tokens(self._identity.refresh(refresh.refresh_token))
+            session = self._identity.refresh(refresh.refresh_token)
         except (toolkit.SessionEnded, toolkit.AccountMissing) as error:
             raise errors.InvalidRefreshToken from error
         except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
             raise _translated(error) from error
+        if ctx.only is not None and not _is_meant(ctx, self._read(session)):
+            raise errors.InvalidRefreshToken
+        return _tokens(session)
 
     def sign_out(self, ctx: Context, wanted: SignOut) -> None:
         """Forget this device; with `everywhere` forget all of them, and end every session.
@@ -226,6 +231,11 @@ class AccountService:
             logger.info("no mail was sent", extra={"fields": {"reason": type(error).__name__}})
         except toolkit.IdentityUnavailable as error:
             raise _translated(error) from error
+
+
+def _is_meant(ctx: Context, token: IdToken) -> bool:
+    """The token is new: its role is what Identity Toolkit knows now."""
+    return ctx.only is None or Role.of(token.role) is ctx.only
 
 
 def _asked(call: Callable[[], T]) -> T:

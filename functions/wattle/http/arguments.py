@@ -5,6 +5,7 @@ from wattle.errors import FieldError, ValidationFailed
 from wattle.http.etag import expected_version
 from wattle.http.exchange import Exchange
 from wattle.http.idempotency import idempotent_call
+from wattle.http.maintenance import admitted
 from wattle.http.validation import parse_body, parse_query, read_body
 from wattle.schema import Parameters
 
@@ -36,6 +37,7 @@ def read_arguments(exchange: Exchange) -> None:
         exchange.caller,
         idempotent,
         _expected(exchange),
+        admitted(exchange),
     )
 
 

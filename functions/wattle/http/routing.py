@@ -77,6 +77,9 @@ class Route:
     caching: Caching = Caching.REVALIDATED
     gated: bool = True
     """Whether maintenance, App Check and the lowest version of the app concern it."""
+    admits: bool = False
+    """Whether it begins sessions. Maintenance then looks at whose it would be, and not at who asks: its service is told
+    by `ctx.only` to begin none but administrators', and whatever else it answers becomes 503 MAINTENANCE."""
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from wattle.accounts.service import AccountService
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters.identity import Session
 from wattle.adapters.keys import KeysUnavailable
-from wattle.context import Caller
+from wattle.context import Caller, Context, Role
 from wattle.errors import WattleError
 from wattle.kit.pace import Pace
 from wattle.kit.retry import Deadline
@@ -21,7 +21,8 @@ SESSION = Session("u1", "id-token", "refresh-token", 3600)
 REGISTER = Register.model_validate({"email": "a@b.co", "password": "12345678"})
 LOGIN = Login.model_validate({"email": "a@b.co", "password": "12345678"})
 ADDRESS = ChangeAddress.model_validate({"email": "a@b.co"})
-CONTEXT = SimpleNamespace(user=Caller(uid="u1", role=None, auth_time=0, email="me@b.co", id_token="t"))
+CALLER = Caller(uid="u1", role=None, auth_time=0, email="me@b.co", id_token="t")
+CONTEXT = Context("r", Deadline.after(600), CALLER)
 
 
 class Scripted:
@@ -46,12 +47,13 @@ class Scripted:
 
 class Verifier:
     verified = True
+    role = None
     error = None
 
     def verify(self, _token):
         if self.error:
             raise self.error
-        return SimpleNamespace(email_verified=self.verified, account_state=None)
+        return SimpleNamespace(email_verified=self.verified, account_state=None, role=self.role)
 
 
 @pytest.fixture
@@ -118,8 +120,8 @@ class TestRegister:
 
 
 class TestLogin:
-    def sign_in(self, accounts, time):
-        return outcome(lambda: accounts.sign_in(LOGIN, Deadline.after(60)), time)
+    def sign_in(self, accounts, time, **context):
+        return outcome(lambda: accounts.sign_in(CONTEXT._replace(**context), LOGIN), time)
 
     def test_every_refusal_is_the_same(self, accounts, identity, verifier, time):
         told = []
@@ -139,6 +141,15 @@ class TestLogin:
     def test_without_google_s_certificates_nobody_can_tell(self, accounts, verifier, time):
         verifier.error = KeysUnavailable("x")
         assert self.sign_in(accounts, time)[0][0].name == "UNAVAILABLE"
+
+    def test_who_is_not_meant_is_told_no_more_than_with_a_wrong_password(self, accounts, identity, verifier, time):
+        only = Role.ADMIN
+        right = self.sign_in(accounts, time, only=only)
+        identity.raises["sign_in"], identity.seconds["sign_in"] = toolkit.InvalidCredentials("x"), 0.01
+        assert self.sign_in(accounts, time, only=only) == right
+        assert right[1] == 1.5
+        identity.raises, verifier.role = {}, "admin"
+        assert self.sign_in(accounts, time, only=only)[0] == "a session"
 
     def test_a_success_does_not_wait(self, accounts, time):
         assert self.sign_in(accounts, time) == ("a session", 0.1)
