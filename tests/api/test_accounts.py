@@ -112,6 +112,31 @@ class TestLogin:
         )
 
 
+class TestCase:
+    """Identity Toolkit has each address in lower case; the local one keeps what it is given."""
+
+    def test_an_address_is_the_same_in_capitals(self, backend, admin, people):
+        email = people.address()
+        shouted = email.upper()
+        made = backend.http.post("/v1/auth/register", json={"email": shouted, "password": PASSWORD})
+        assert people.account(made.json()["data"]["uid"])["email"] == email
+        for written in (email, shouted, email.replace("@e", "@E"), f" {shouted} "):
+            assert login(backend, written).json()["data"]["uid"] == made.json()["data"]["uid"]
+            again = {"email": written, "password": PASSWORD}
+            assert code(backend.http.post("/v1/auth/register", json=again)) == (409, "EMAIL_EXISTS")
+            (found,) = admin.get("/v1/admin/users", params={"email": written}).json()["data"]
+            assert found["id"] == made.json()["data"]["uid"]
+        backend.http.post("/v1/auth/password-reset", json={"email": shouted})
+        assert len(people.mails(email, "PASSWORD_RESET")) == 1
+
+    def test_so_is_a_new_one(self, people, member):
+        address = people.address()
+        assert member.post("/v1/auth/email", {"email": address.upper()}).status_code == 202
+        (mail,) = people.mails(member.email, "VERIFY_AND_CHANGE_EMAIL")
+        people.follow(mail)
+        assert people.account(member.uid)["email"] == address
+
+
 class TestPasswordReset:
     def test_it_mails_whom_it_concerns_and_tells_nobody_else(self, backend, people, member):
         unknown = people.address()
