@@ -57,6 +57,23 @@ class TestEmulator:
         assert accounts.account(user.uid).disabled is True
         assert accounts.account("nobody") is None
 
+    def test_all_that_there_is_of_somebody(self, moody, scripted):
+        provider = {
+            "providerId": "twitter.com",
+            "rawId": "7",
+            "federatedId": "http://twitter.com/7",
+            "screenName": "mia",
+        }
+        factor = {"mfaEnrollmentId": "e", "enrolledAt": "2026-11-26T00:00:00Z", "totpInfo": {}}
+        user = {"localId": "u1", "initialEmail": "old@b.co", "providerUserInfo": [provider], "mfaInfo": [factor]}
+        scripted.answer = Answer(200, {"users": [user]})
+        found = moody.account("u1")
+        assert found.initial_email == "old@b.co"
+        (where,) = found.providers
+        assert (where.id, where.raw_id, where.federated_id) == ("twitter.com", "7", "http://twitter.com/7")
+        assert (where.screen_name, where.email) == ("mia", None)
+        assert found.second_factors == [(None, None, "2026-11-26T00:00:00Z")]
+
     def test_several_at_once_and_one_by_its_address(self, accounts, backend):
         one, other = backend.user(), backend.user()
         found = accounts.accounts([one.uid, "nobody", other.uid])

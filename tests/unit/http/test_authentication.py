@@ -30,7 +30,9 @@ ADMINISTRATOR = Account(
     disabled=False,
     tokens_valid_after=0,
     claims={"role": "admin"},
+    initial_email=None,
     providers=(),
+    second_factors=(),
     created_at=None,
     last_sign_in_at=None,
 )
