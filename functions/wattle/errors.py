@@ -30,6 +30,7 @@ class Code(Enum):
     USER_DISABLED = (403, "The account is disabled.")
     ACCOUNT_DELETED = (403, "The account is deleted; signing in again within the grace period brings it back.")
     ROLE_REQUIRED = (403, "The caller lacks the role that this needs.")
+    REGISTRATION_CLOSED = (403, "Sign-up is switched off in the Firebase project.")
     ROUTE_NOT_FOUND = (404, "No such route.")
     USER_NOT_FOUND = (404, "No such user, or he left.")
     BROADCAST_NOT_FOUND = (404, "No such broadcast.")

@@ -9,7 +9,7 @@ from tests.backend import eventually
 
 from firesuite.faults import mentioning
 from wattle.adapters.firestore import Update
-from wattle.adapters.identity_toolkit import IdentityUnavailable
+from wattle.adapters.identity_toolkit import IdentityUnavailable, SignUpClosed
 from wattle.kit.retry import Deadline
 
 
@@ -152,6 +152,18 @@ def test_an_administrator_whom_nobody_can_vouch_for_waits(api, admin):
     assert status(api.http.get("/v1/admin/users", headers=admin.headers)) == (503, "UNAVAILABLE")
     api.identity.left = None
     assert api.http.get("/v1/admin/users", headers=admin.headers).status_code == 200
+
+
+def test_a_project_whose_sign_up_is_switched_off_says_so(api, people, monkeypatch):
+    def refuse(method, _body):
+        assert method == "signUp"
+        raise SignUpClosed("ADMIN_ONLY_OPERATION")
+
+    monkeypatch.setattr(api.identity, "call", refuse, raising=False)
+    body = {"email": people.address(), "password": "correct horse"}
+    response = api.http.post("/v1/auth/register", json=body)
+    assert status(response) == (403, "REGISTRATION_CLOSED")
+    assert "Retry-After" not in response.headers
 
 
 def test_users_need_no_identity_toolkit(api, user):

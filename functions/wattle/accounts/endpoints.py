@@ -20,7 +20,7 @@ def register(services: Services, ctx: Context, body: Register) -> Accepted[Sessi
     to immediate registration: `data` is then a session at once, and an address that has an account is refused.
 
     Raises:
-        EmailExists, WeakPassword, TooManyAttempts.
+        EmailExists, RegistrationClosed, WeakPassword, TooManyAttempts.
     """
     return Accepted(services.accounts.register(body))
 

@@ -8,6 +8,15 @@ class EmailExists(WattleError):
         super().__init__("This address has an account. Sign in, or reset the password.")
 
 
+class RegistrationClosed(WattleError):
+    """A setting of the project: see `accounts.service`."""
+
+    code = Code.REGISTRATION_CLOSED
+
+    def __init__(self) -> None:
+        super().__init__("New accounts cannot be made here at the moment.")
+
+
 class EmailMissing(WattleError):
     """Somebody who signs in by phone number or through another provider may have none."""
 

@@ -6,9 +6,11 @@ Identity Toolkit and after at least the same time. Registering therefore gives n
 in needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that an
 address is taken, as Firebase's own sign-up does.)
 
-Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection". An app that calls
-it past this API can be kept from that by switching off sign-up for end users (Identity Platform, "Enable or disable
-email enumeration protection" and "Disable user sign-up").
+Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection": whoever calls it
+past this API, with the web API key, can ask. It cannot be kept from that by "disable user sign-up": an account is made
+here by the same call, which is then refused with ADMIN_ONLY_OPERATION, so that registering is closed. To make accounts
+with the server's rights instead would give the function that anybody calls the right to make any account, pass by the
+project's blocking functions, and need a sign-in more: only the account's own token has the link mailed.
 """
 
 import logging
@@ -63,7 +65,7 @@ class AccountService:
 
         Raises:
             EmailExists: only where registration is immediate.
-            WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
+            RegistrationClosed, WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
         """
         with self._pace.kept():
             try:
@@ -256,6 +258,8 @@ def _tokens(session: Session) -> SessionTokens:
 
 def _translated(error: toolkit.IdentityError | toolkit.IdentityUnavailable) -> Exception:  # noqa: PLR0911 (one return for each)
     match error:
+        case toolkit.SignUpClosed():
+            return errors.RegistrationClosed()
         case toolkit.WeakPassword():
             return errors.WeakPassword(str(error))
         case toolkit.InvalidEmail():

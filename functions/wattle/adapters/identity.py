@@ -82,7 +82,7 @@ class Identity:
         """Make an account and sign it in.
 
         Raises:
-            EmailExists, WeakPassword, InvalidEmail, TooManyAttempts.
+            EmailExists, SignUpClosed, WeakPassword, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
         if display_name:

@@ -25,6 +25,10 @@ class EmailExists(IdentityError):
     """An account has this address."""
 
 
+class SignUpClosed(IdentityError):
+    """Sign-up for end users is switched off: only an administrator of the project makes accounts."""
+
+
 class InvalidCredentials(IdentityError):
     """No such account, or another password. Which of them is not told, and we do not tell it either."""
 
@@ -67,6 +71,7 @@ class IdentityUnavailable(Exception):
 
 _ERRORS: Final[Mapping[str, type[IdentityError]]] = {
     "EMAIL_EXISTS": EmailExists,
+    "ADMIN_ONLY_OPERATION": SignUpClosed,
     "EMAIL_NOT_FOUND": InvalidCredentials,
     "INVALID_PASSWORD": InvalidCredentials,
     "INVALID_LOGIN_CREDENTIALS": InvalidCredentials,

@@ -104,7 +104,8 @@ class TestRegister:
         assert self.register(accounts, time) == (None, 1.5)
 
     def test_what_is_wrong_with_any_address_is_told(self, accounts, identity, time):
-        for error, code in ((toolkit.WeakPassword("Missing [upper]"), "WEAK_PASSWORD"),
+        for error, code in ((toolkit.SignUpClosed("x"), "REGISTRATION_CLOSED"),
+                            (toolkit.WeakPassword("Missing [upper]"), "WEAK_PASSWORD"),
                             (toolkit.InvalidEmail("x"), "VALIDATION_FAILED"),
                             (toolkit.IdentityUnavailable("x"), "UNAVAILABLE")):  # fmt: skip
             identity.raises["sign_up"] = error

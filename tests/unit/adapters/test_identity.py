@@ -129,6 +129,7 @@ class TestAnswers:
         ("message", "error"),
         [
             ("EMAIL_EXISTS", identity.EmailExists),
+            ("ADMIN_ONLY_OPERATION", identity.SignUpClosed),
             ("EMAIL_NOT_FOUND", identity.InvalidCredentials),
             ("INVALID_PASSWORD", identity.InvalidCredentials),
             ("INVALID_LOGIN_CREDENTIALS", identity.InvalidCredentials),
