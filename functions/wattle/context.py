@@ -34,14 +34,17 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, from a verified ID token. `auth_time` is the moment of the sign-in, in Unix seconds."""
+    """Who calls, from a verified ID token. `auth_time` is the moment of the sign-in, in Unix seconds.
+
+    `unproven` says that he signed in with the password of an address that nobody has proven to be his.
+    """
 
     uid: str
     role: Role | None
     auth_time: int
     account_state: AccountState = AccountState.ACTIVE
     email: str | None = None
-    email_verified: bool = False
+    unproven: bool = False
     name: str | None = None
     picture: str | None = None
     phone_number: str | None = None

@@ -30,6 +30,10 @@ class Code(Enum):
     USER_DISABLED = (403, "The account is disabled.")
     ACCOUNT_DELETED = (403, "The account is deleted; signing in again within the grace period brings it back.")
     ROLE_REQUIRED = (403, "The caller lacks the role that this needs.")
+    EMAIL_NOT_VERIFIED = (
+        403,
+        "The address is not proven, which is demanded here: follow the mailed link, then refresh the token.",
+    )
     REGISTRATION_CLOSED = (403, "Sign-up is switched off in the Firebase project.")
     ROUTE_NOT_FOUND = (404, "No such route.")
     USER_NOT_FOUND = (404, "No such user, or he left.")

@@ -3,8 +3,9 @@
 Nobody can find out here whether an address has an account: what is asked with an address (register, sign in, reset the
 password, change the address) has the same answer for one that has and for one that has not, after as many calls to
 Identity Toolkit and after at least the same time. Registering therefore gives no session: it mails a link, and signing
-in needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that an
-address is taken, as Firebase's own sign-up does.)
+in here needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that
+an address is taken, as Firebase's own sign-up does. REGISTRATION=proven demands the proof of those, too, who signed in
+with a password past this API: see `http.authentication`.)
 
 Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection": whoever calls it
 past this API, with the web API key, can ask. It cannot be kept from that by "disable user sign-up": an account is made
