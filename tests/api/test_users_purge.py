@@ -236,7 +236,7 @@ class TestPurge:
 
     def test_without_time_it_waits_for_the_next_run(self, backend, erasure, member):
         left(backend, member)
-        assert erasure.purge_due(Deadline.after(60)) == 0
+        assert erasure.purge_due(Deadline.after(5)) == 0
         assert erasure.purge(member.uid, Deadline.after(60)) is True
 
 
