@@ -4,6 +4,7 @@ import base64
 import json
 import uuid
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import httpx
 from tests.backend import User
@@ -58,6 +59,32 @@ class People:
         user = self._backend.user()
         self._backend.account(user.uid, emailVerified=True)
         return self.sign_in(user.email)
+
+    def imported(self, uid: str) -> User:
+        """A new user whose id is of another system's making, signed in."""
+        body = {"localId": uid, "email": self.address(), "password": PASSWORD, "emailVerified": True}
+        url = f"{self._backend.identity}/projects/{self._backend.project_id}/accounts"
+        self._rest.post(url, json=body).raise_for_status()
+        return self.sign_in(body["email"])
+
+    def appoint(self, user: User) -> None:
+        """Make him an administrator, from his next sign-in on."""
+        self._backend.account(user.uid, customAttributes=json.dumps({"role": "admin"}))
+
+    def link(self, user: User, provider: str, claims: dict) -> None:
+        """Another way to sign in for the same account, as the emulators take it: claims in place of a token."""
+        body = {
+            "idToken": user.token,
+            "postBody": urlencode({"id_token": json.dumps(claims), "providerId": provider}),
+            "requestUri": "http://localhost",
+            "returnSecureToken": True,
+        }
+        self._rest.post(f"{self._backend.identity}/accounts:signInWithIdp?key=k", json=body).raise_for_status()
+
+    def remove(self, uid: str) -> None:
+        """As in the console."""
+        url = f"{self._backend.identity}/projects/{self._backend.project_id}/accounts:delete"
+        self._rest.post(url, json={"localId": uid}).raise_for_status()
 
     @staticmethod
     def with_claims(user: User, **claims) -> User:

@@ -38,17 +38,19 @@ from wattle.users import endpoints as users
 
 ROUTES: Final[Sequence[Route]] = (
     Route("POST", "/v1/auth/register", accounts.register, Access.PUBLIC, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/login", accounts.login, Access.PUBLIC, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/refresh", accounts.refresh, Access.PUBLIC, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/logout", accounts.logout, Access.CHECKED_USER, limit=Limits.AUTH),
+    Route("POST", "/v1/auth/login", accounts.login, Access.PUBLIC, limit=Limits.AUTH, admits=True),
+    Route("POST", "/v1/auth/refresh", accounts.refresh, Access.PUBLIC, limit=Limits.AUTH, admits=True),
+    Route("POST", "/v1/auth/logout", accounts.logout, Access.CHECKED_USER, limit=Limits.AUTH, unproven=True),
     Route("POST", "/v1/auth/password-reset", accounts.reset_password, Access.PUBLIC, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/verify-email", accounts.verify_email, Access.CHECKED_USER, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/email", accounts.change_email, Access.RECENT_USER, limit=Limits.AUTH),
-    Route("POST", "/v1/auth/password", accounts.change_password, Access.RECENT_USER, limit=Limits.AUTH),
+    Route(
+        "POST", "/v1/auth/verify-email", accounts.verify_email, Access.CHECKED_USER, limit=Limits.AUTH, unproven=True
+    ),
+    Route("POST", "/v1/auth/email", accounts.change_email, Access.RECENT_USER, limit=Limits.AUTH, unproven=True),
+    Route("POST", "/v1/auth/password", accounts.change_password, Access.RECENT_USER, limit=Limits.AUTH, unproven=True),
     Route("GET", "/v1/users/me", users.read_me, Access.RETURNING_USER),
     Route("PATCH", "/v1/users/me", users.change_me, conditional=True),
-    Route("DELETE", "/v1/users/me", users.delete_me, Access.RECENT_USER, limit=Limits.AUTH),
-    Route("GET", "/v1/users/me/export", privacy.export_me, caching=Caching.NONE, limit=Limits.EXPORTS),
+    Route("DELETE", "/v1/users/me", users.delete_me, Access.RECENT_USER, limit=Limits.AUTH, unproven=True),
+    Route("GET", "/v1/users/me/export", privacy.export_me, caching=Caching.NONE, limit=Limits.EXPORTS, unproven=True),
     Route("GET", "/v1/users/{user_id}", users.read_user),
     Route("GET", "/v1/users/me/notification-preferences", users.read_preferences),
     Route("PATCH", "/v1/users/me/notification-preferences", users.change_preferences, conditional=True),

@@ -43,11 +43,12 @@ class Config(NamedTuple):
     """What differs between environments.
 
     `former_signing_secret` is still accepted and signs nothing. `tax_rate` is in basis points (1,000 is 10 %);
-    `deletion_grace` is in days. With `confirmed_registration` an address is proven before its account is used, and no
-    answer tells whether an address has one. Messages of the kinds in `quiet_hours_exempt` are pushed at night, too. The
-    `*_emulator` fields are `host:port`, or None in production. `app_check_project` is the project's number, None where
-    App Check is off. `trusted_proxies` are those of our own in front of Google's front end. `rate_limit_scale`
-    multiplies every rate limit.
+    `deletion_grace` is in days. With `confirmed_registration` who registers or signs in through this API has to prove
+    his address before he gets a session, and no answer tells whether an address has an account; with `proven_addresses`
+    so has everybody who signs in with a password, also past this API. Messages of the kinds in `quiet_hours_exempt` are
+    pushed at night, too. The `*_emulator` fields are `host:port`, or None in production.
+    `app_check_project` is the project's number, None where App Check is off. `trusted_proxies` are those of our own in
+    front of Google's front end. `rate_limit_scale` multiplies every rate limit.
     """
 
     project_id: str
@@ -56,6 +57,7 @@ class Config(NamedTuple):
     former_signing_secret: str | None
     tax_rate: int
     confirmed_registration: bool
+    proven_addresses: bool
     deletion_grace: int
     quiet_hours_exempt: frozenset[Kind]
     log_level: str
@@ -200,7 +202,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Config:
         )[0],
         former_signing_secret=secrets[1],
         tax_rate=reader.whole("TAX_RATE_BASIS_POINTS", 1000, low=0, high=10_000),
-        confirmed_registration=reader.choice("REGISTRATION", "confirmed", ("confirmed", "immediate")) == "confirmed",
+        confirmed_registration=(
+            registration := reader.choice("REGISTRATION", "confirmed", ("confirmed", "proven", "immediate"))
+        )
+        != "immediate",
+        proven_addresses=registration == "proven",
         # Two days at least: the records of idempotency keys, which hold answers, are gone by then.
         deletion_grace=reader.whole("DELETION_GRACE_DAYS", 30, low=2, high=365),
         quiet_hours_exempt=reader.kinds("QUIET_HOURS_EXEMPT"),

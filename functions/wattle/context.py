@@ -34,14 +34,17 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, from a verified ID token. `auth_time` is the moment of the sign-in, in Unix seconds."""
+    """Who calls, from a verified ID token. `auth_time` is the moment of the sign-in, in Unix seconds.
+
+    `unproven` says that he signed in with the password of an address that nobody has proven to be his.
+    """
 
     uid: str
     role: Role | None
     auth_time: int
     account_state: AccountState = AccountState.ACTIVE
     email: str | None = None
-    email_verified: bool = False
+    unproven: bool = False
     name: str | None = None
     picture: str | None = None
     phone_number: str | None = None
@@ -95,7 +98,8 @@ UNCONDITIONAL: Final = _Unconditional(None)
 class Context(NamedTuple):
     """One call: its id, who makes it, and when its answer is no longer waited for.
 
-    A service that changes a versioned resource calls `expected.demand(version)` in its transaction.
+    A service that changes a versioned resource calls `expected.demand(version)` in its transaction. One that begins
+    sessions begins them for users with the role `only`, where that is not None.
     """
 
     request_id: str
@@ -103,6 +107,7 @@ class Context(NamedTuple):
     caller: Caller | None = None
     idempotent: IdempotentCall | None = None
     expected: ExpectedVersion = UNCONDITIONAL
+    only: Role | None = None
 
     @property
     def user(self) -> Caller:

@@ -19,9 +19,9 @@ class Code(Enum):
     TOKEN_MISSING = (401, "No `Authorization: Bearer` header.")
     TOKEN_MALFORMED = (401, "The bearer token is not a JWT of the form Firebase issues.")
     TOKEN_EXPIRED = (401, "The ID token has expired: refresh it.")
-    TOKEN_REVOKED = (401, "The session was revoked: sign in again.")
+    TOKEN_REVOKED = (401, "The session was revoked, or the account is gone: sign in again.")
     TOKEN_WRONG_PROJECT = (401, "The ID token is for another Firebase project.")
-    TOKEN_INVALID = (401, "The ID token's signature or claims do not hold.")
+    TOKEN_INVALID = (401, "The ID token's signature or claims do not hold, or its user id cannot name a document.")
     APP_CHECK_MISSING = (401, "No `X-Firebase-AppCheck` header: only our own apps may call.")
     APP_CHECK_INVALID = (401, "The App Check token has expired or cannot be trusted: get a new one.")
     INVALID_CREDENTIALS = (401, "The address or the password is wrong, or the address is not confirmed yet.")
@@ -30,6 +30,11 @@ class Code(Enum):
     USER_DISABLED = (403, "The account is disabled.")
     ACCOUNT_DELETED = (403, "The account is deleted; signing in again within the grace period brings it back.")
     ROLE_REQUIRED = (403, "The caller lacks the role that this needs.")
+    EMAIL_NOT_VERIFIED = (
+        403,
+        "The address is not proven, which is demanded here: follow the mailed link, then refresh the token.",
+    )
+    REGISTRATION_CLOSED = (403, "Sign-up is switched off in the Firebase project.")
     ROUTE_NOT_FOUND = (404, "No such route.")
     USER_NOT_FOUND = (404, "No such user, or he left.")
     BROADCAST_NOT_FOUND = (404, "No such broadcast.")
@@ -41,6 +46,7 @@ class Code(Enum):
     EMAIL_EXISTS = (409, "The address has an account. Only where registration is immediate is this told.")
     EMAIL_MISSING = (409, "The account has no e-mail address, which this needs.")
     OWN_ACCOUNT = (409, "Administrators cannot disable themselves or take away their own role.")
+    CLAIMS_TOO_LONG = (409, "The account's other custom claims leave no room for this: shorten them first.")
     INVALID_TRANSITION = (409, "The order's status does not allow this.")
     ORDER_NOT_PENDING = (409, "Only a pending order can be changed.")
     ORDER_STILL_OPEN = (409, "Only a finished order can be removed.")

@@ -112,11 +112,22 @@ class Exports:
         if self._is_elsewhere(name):
             return _elsewhere
         from firebase_functions import firestore_fn  # noqa: PLC0415 (not loaded by those who serve no events)
+        from google.events.cloud.firestore import DocumentEventData  # noqa: PLC0415 (as above)
 
         decorate = firestore_fn.on_document_written(
             **_RUNTIME, service_account=account(name), document=document, timeout_sec=60, max_instances=instances
         )
-        function = self._connected(decorate(_named(name, run)))
+        handle = decorate(_named(name, run))
+
+        @wraps(handle)
+        def with_path_of_data(event: Any) -> Any:
+            # Eventarc sends the path as UTF-8 in a header, which Python reads as Latin-1: `users/Ã¼` for `users/ü`
+            # (firebase/firebase-functions-python#220). The data has it as it is.
+            data = DocumentEventData.deserialize(event.get_data())
+            event["document"] = (data.value or data.old_value).name.partition("/documents/")[2]
+            return handle(event)
+
+        function = self._connected(with_path_of_data)
         # firebase_functions 0.6.0 has no option for it.
         function.__firebase_endpoint__.eventTrigger["retry"] = True  # type: ignore[attr-defined]
         return function

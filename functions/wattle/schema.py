@@ -20,6 +20,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, to_json
 
+from wattle.kit.ids import is_user_id
+
 LIMIT_DEFAULT: Final = 20
 LIMIT_MOST: Final = 100
 LONGEST_CURSOR: Final = 2000
@@ -158,6 +160,24 @@ MomentOrCursor = Annotated[
 
 PathId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
 """An id in a path: what is no valid Firestore document id never gets as far as Firestore."""
+
+
+def _user_id(value: str) -> str:
+    if not is_user_id(value):
+        raise PydanticCustomError(
+            "string_pattern_mismatch",
+            "a user id has 1 to 128 characters, no slash or control character, and is not '.', '..' or '__...__'",
+        )
+    return value
+
+
+UserId = Annotated[
+    str,
+    AfterValidator(_user_id),
+    # As `is_user_id` has it, for ECMA-262.
+    Field(json_schema_extra={"pattern": r"^(?!\.{1,2}$|__.*__$)[^/\u0000-\u001f\u007f]{1,128}$"}),
+]
+"""The id of a user, which may be of his own system's making: `auth0|5f7c`, `kakao:123`."""
 
 
 class Selecting(Parameters):

@@ -89,6 +89,54 @@ class TestRegister:
         assert code(confirmed.http.post("/v1/auth/register", json=body)) == (400, "VALIDATION_FAILED")
 
 
+class TestProvenAddresses:
+    """Whoever signs in with a password has to prove his address, also where he signed up past this API."""
+
+    @pytest.fixture
+    def strict(self, instance):
+        return instance(REGISTRATION="proven")
+
+    def test_nothing_is_served_before_the_link_was_followed(self, strict, backend, people, user):
+        early = strict.as_user(user)
+        device = {"platform": "ios", "appVersion": "1.0.0", "locale": "en-AU", "fid": f"one-{user.uid}"}
+        for response in (
+            early.get("/v1/users/me"),
+            early.get(PRODUCTS),
+            early.post("/v1/orders", {"items": []}),
+            early.put("/v1/users/me/devices/d1", device),
+            early.post("/v1/batch", {"requests": [{"path": PRODUCTS}]}),
+        ):
+            assert code(response) == (403, "EMAIL_NOT_VERIFIED")
+        assert backend.document(f"users/{user.uid}") is None
+        assert early.post("/v1/auth/verify-email").status_code == 202
+        (mail,) = people.mails(user.email, "VERIFY_EMAIL")
+        people.follow(mail)
+        assert code(early.get("/v1/users/me")) == (403, "EMAIL_NOT_VERIFIED")
+        assert strict.as_user(people.sign_in(user.email)).get("/v1/users/me").status_code == 200
+
+    def test_an_address_that_was_mistyped_can_be_changed_and_an_account_left(self, strict, people, user):
+        early = strict.as_user(user)
+        address = people.address()
+        assert early.post("/v1/auth/email", {"email": address}).status_code == 202
+        (mail,) = people.mails(user.email, "VERIFY_AND_CHANGE_EMAIL")
+        people.follow(mail)
+        assert strict.as_user(people.sign_in(address)).delete("/v1/users/me").status_code == 200
+
+    @pytest.mark.parametrize("provider", ["custom", "anonymous", "phone", "google.com"])
+    def test_other_ways_to_sign_in_prove_no_address(self, strict, people, user, provider):
+        other = people.with_claims(user, firebase={"sign_in_provider": provider, "identities": {}})
+        assert strict.as_user(other).get("/v1/users/me").status_code == 200
+
+    def test_registering_is_as_by_default(self, strict, people):
+        body = {"email": people.address(), "password": PASSWORD}
+        response = strict.http.post("/v1/auth/register", json=body)
+        assert (response.status_code, response.json()["data"]) == (202, None)
+        assert code(login(strict, body["email"])) == (401, "INVALID_CREDENTIALS")
+
+    def test_by_default_it_is_this_apis_own_sign_in_that_asks(self, confirmed, user):
+        assert confirmed.as_user(user).get("/v1/users/me").status_code == 200
+
+
 class TestLogin:
     def test_wrong_unknown_disabled_and_unproven_are_one_answer(self, backend, confirmed, people, member):
         disabled, unproven = people.verified(), backend.user()
@@ -110,6 +158,31 @@ class TestLogin:
             401,
             "INVALID_REFRESH_TOKEN",
         )
+
+
+class TestCase:
+    """Identity Toolkit has each address in lower case; the local one keeps what it is given."""
+
+    def test_an_address_is_the_same_in_capitals(self, backend, admin, people):
+        email = people.address()
+        shouted = email.upper()
+        made = backend.http.post("/v1/auth/register", json={"email": shouted, "password": PASSWORD})
+        assert people.account(made.json()["data"]["uid"])["email"] == email
+        for written in (email, shouted, email.replace("@e", "@E"), f" {shouted} "):
+            assert login(backend, written).json()["data"]["uid"] == made.json()["data"]["uid"]
+            again = {"email": written, "password": PASSWORD}
+            assert code(backend.http.post("/v1/auth/register", json=again)) == (409, "EMAIL_EXISTS")
+            (found,) = admin.get("/v1/admin/users", params={"email": written}).json()["data"]
+            assert found["id"] == made.json()["data"]["uid"]
+        backend.http.post("/v1/auth/password-reset", json={"email": shouted})
+        assert len(people.mails(email, "PASSWORD_RESET")) == 1
+
+    def test_so_is_a_new_one(self, people, member):
+        address = people.address()
+        assert member.post("/v1/auth/email", {"email": address.upper()}).status_code == 202
+        (mail,) = people.mails(member.email, "VERIFY_AND_CHANGE_EMAIL")
+        people.follow(mail)
+        assert people.account(member.uid)["email"] == address
 
 
 class TestPasswordReset:
@@ -211,6 +284,25 @@ def test_what_cannot_be_undone_needs_a_recent_sign_in(backend, people, member, c
     assert response.headers["WWW-Authenticate"] == 'Bearer error="insufficient_user_authentication", max_age=300'
     assert login(backend, member.email).status_code == 200
     assert people.mails(member.email) == []
+    assert backend.document(f"revocations/{member.uid}") is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("POST", "/v1/auth/logout", {"everywhere": True}),
+        ("POST", "/v1/auth/verify-email", None),
+        ("POST", "/v1/auth/email", {"email": "new@example.com"}),
+        ("POST", "/v1/auth/password", {"password": "new horse"}),
+        ("DELETE", "/v1/users/me", None),
+        ("GET", "/v1/users/me/export", None),
+    ],
+)
+def test_who_was_removed_in_the_console_has_no_session(backend, people, member, call):
+    people.remove(member.uid)
+    method, path, body = call
+    assert code(member.request(method, path, json=body)) == (401, "TOKEN_REVOKED")
+    assert backend.document(f"users/{member.uid}") is None
     assert backend.document(f"revocations/{member.uid}") is None
 
 

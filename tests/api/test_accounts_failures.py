@@ -1,11 +1,16 @@
 """Accounts are in two places. When one of them fails in the middle, repeating the call completes it."""
 
 import json
+from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pytest
+from tests.backend import eventually
 
 from firesuite.faults import mentioning
-from wattle.adapters.identity_toolkit import IdentityUnavailable
+from wattle.adapters.firestore import Update
+from wattle.adapters.identity_toolkit import IdentityUnavailable, SignUpClosed
+from wattle.kit.retry import Deadline
 
 
 class Unsteady:
@@ -149,7 +154,88 @@ def test_an_administrator_whom_nobody_can_vouch_for_waits(api, admin):
     assert api.http.get("/v1/admin/users", headers=admin.headers).status_code == 200
 
 
+def test_a_project_whose_sign_up_is_switched_off_says_so(api, people, monkeypatch):
+    def refuse(method, _body):
+        assert method == "signUp"
+        raise SignUpClosed("ADMIN_ONLY_OPERATION")
+
+    monkeypatch.setattr(api.identity, "call", refuse, raising=False)
+    body = {"email": people.address(), "password": "correct horse"}
+    response = api.http.post("/v1/auth/register", json=body)
+    assert status(response) == (403, "REGISTRATION_CLOSED")
+    assert "Retry-After" not in response.headers
+
+
 def test_users_need_no_identity_toolkit(api, user):
     api.identity.left, api.identity.done = 0, False
     assert api.http.get("/v1/users/me", headers=user.headers).status_code == 200
     assert api.http.patch("/v1/users/me", json={"locale": "en-AU"}, headers=user.headers).status_code == 200
+
+
+class TestClaimsOfOthersThatLeaveNoRoom:
+    """Custom claims have 1,000 bytes, and the shop's other programs may have used them."""
+
+    OTHERS = MappingProxyType({"x": "y" * 980})
+
+    @pytest.fixture
+    def laden(self, backend, people, member):
+        backend.account(member.uid, customAttributes=json.dumps(dict(self.OTHERS)))
+        return people.sign_in(member.email)
+
+    def test_he_is_disabled_all_the_same(self, backend, admin, people, laden):
+        path = f"/v1/admin/users/{laden.uid}"
+        for _ in range(2):
+            assert admin.post(f"{path}/disable", {}).json()["data"]["disabled"] is True
+        assert status(laden.get("/v1/users/me")) == (403, "USER_DISABLED")
+        assert status(laden.patch("/v1/users/me", {"locale": "en-AU"})) == (403, "USER_DISABLED")
+        login = {"email": laden.email, "password": "correct horse"}
+        assert status(backend.http.post("/v1/auth/login", json=login)) == (401, "INVALID_CREDENTIALS")
+        # What else is changed of him does not let him in.
+        admin.put(f"{path}/role", {"role": None})
+        assert status(laden.patch("/v1/users/me", {"locale": "en-AU"})) == (403, "USER_DISABLED")
+        assert admin.post(f"{path}/enable").json()["data"]["disabled"] is False
+        assert status(laden.get("/v1/users/me")) == (401, "TOKEN_REVOKED")
+        assert people.sign_in(laden.email).patch("/v1/users/me", {"locale": "en-AU"}).status_code == 200
+        assert claims(people, laden.uid) == self.OTHERS
+
+    def test_a_role_is_refused_with_the_reason(self, admin, people, laden):
+        path = f"/v1/admin/users/{laden.uid}/role"
+        assert status(admin.put(path, {"role": "admin"})) == (409, "CLAIMS_TOO_LONG")
+        assert claims(people, laden.uid) == self.OTHERS
+        log = admin.get("/v1/admin/audit-log", params={"target": f"users/{laden.uid}"}).json()["data"]
+        assert log == []
+
+    def test_he_leaves_all_the_same(self, backend, people, laden):
+        laden.get("/v1/users/me")
+        assert laden.delete("/v1/users/me").status_code == 200
+        assert status(laden.get("/v1/users/me")) == (403, "ACCOUNT_DELETED")
+        assert people.account(laden.uid)["disabled"] is True
+        past = {"purgeAt": datetime(2026, 1, 1, tzinfo=UTC)}
+        backend.firestore.commit([Update(f"users/{laden.uid}", past)], Deadline.after(60))
+        backend.suite.control.run_function("purgeDaily")
+        eventually(lambda: backend.document(f"users/{laden.uid}") is None)
+        assert people.account(laden.uid) is None
+
+    def test_he_comes_back_once_there_is_room(self, backend, admin, people, laden):
+        laden.delete("/v1/users/me")
+        path = f"/v1/admin/users/{laden.uid}/enable"
+        assert status(admin.post(path)) == (409, "CLAIMS_TOO_LONG")
+        assert people.account(laden.uid)["disabled"] is True
+        backend.account(laden.uid, customAttributes=json.dumps({"x": "y"}))
+        assert admin.post(path).status_code == 200
+        again = people.sign_in(laden.email)
+        assert status(again.get("/v1/products")) == (403, "ACCOUNT_DELETED")
+        assert again.get("/v1/users/me").status_code == 200
+        assert claims(people, laden.uid) == {"x": "y"}
+        assert people.sign_in(laden.email).get("/v1/products").status_code == 200
+
+    def test_one_byte_more_than_deleted(self, backend, admin, people, laden):
+        """The claim of a deleted account fits, that of a disabled one does not."""
+        backend.account(laden.uid, customAttributes=json.dumps({"x": "y" * 967}, separators=(",", ":")))
+        laden.delete("/v1/users/me")
+        assert claims(people, laden.uid)["accountState"] == "deleted"
+        path = f"/v1/admin/users/{laden.uid}"
+        assert admin.post(f"{path}/disable", {}).json()["data"]["disabled"] is True
+        assert admin.post(f"{path}/enable").json()["data"]["disabled"] is False
+        assert claims(people, laden.uid)["accountState"] == "deleted"
+        assert people.sign_in(laden.email).get("/v1/users/me").status_code == 200

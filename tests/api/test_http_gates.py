@@ -7,6 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from tests.people import PASSWORD
 from tests.scripted import ScriptedServer
 
 from wattle.adapters.app_check import AppCheckVerifier
@@ -51,6 +52,7 @@ class TestMaintenance:
             api.http.get("/v1/users/me", headers=user.headers),
             api.http.get("/v1/users/me"),
             api.http.post("/v1/auth/login", json={}),
+            api.http.post("/v1/auth/register", json={"email": "a@example.com", "password": "correct horse"}),
         ):
             assert code(response) == (503, "MAINTENANCE")
             assert response.headers["Retry-After"] == "300"
@@ -59,6 +61,45 @@ class TestMaintenance:
         assert api.http.get("/health/ready").status_code == 200
         assert api.http.get("/v1/users/me", headers=admin.headers).status_code == 200
         assert api.http.get("/v1/nothing").status_code == 404
+
+    def test_an_administrator_without_an_sdk_gets_in(self, instance, backend, people, admin):
+        backend.account(admin.uid, emailVerified=True)
+        api = instance(MAINTENANCE="true")
+        session = api.http.post("/v1/auth/login", json={"email": admin.email, "password": PASSWORD})
+        assert session.status_code == 200
+        body = {"refreshToken": session.json()["data"]["refreshToken"]}
+        renewed = api.http.post("/v1/auth/refresh", json=body)
+        headers = {"Authorization": f"Bearer {renewed.json()['data']['idToken']}"}
+        assert api.http.get("/v1/admin/users", headers=headers).status_code == 200
+
+    def test_others_who_try_learn_nothing_but_that_there_is_maintenance(self, instance, backend, people, member):
+        """Not whether the password is right, nor whether there is an account; and nothing comes of it."""
+        refresh = backend.http.post("/v1/auth/login", json={"email": member.email, "password": PASSWORD})
+        left = people.verified()
+        assert left.delete("/v1/users/me").status_code == 200
+        gone = backend.document(f"users/{left.uid}")
+        api = instance(MAINTENANCE="true")
+        tried = [
+            *(
+                ("login", {"email": email, "password": password})
+                for email, password in (
+                    (member.email, PASSWORD),
+                    (member.email, "wrong horse"),
+                    (people.address(), PASSWORD),
+                    (left.email, PASSWORD),
+                    (backend.user().email, PASSWORD),
+                    ("no address", PASSWORD),
+                )
+            ),
+            ("refresh", {"refreshToken": refresh.json()["data"]["refreshToken"]}),
+            ("refresh", {"refreshToken": "made up"}),
+            *[("login", {})] * 60,  # more than the limit lets through
+        ]
+        network = {"X-Forwarded-For": "198.51.100.4"}
+        answers = [api.http.post(f"/v1/auth/{path}", json=body, headers=network) for path, body in tried]
+        told = [(code(answer), answer.json()["message"], answer.headers["Retry-After"]) for answer in answers]
+        assert told == [((503, "MAINTENANCE"), told[0][1], "300")] * len(answers)
+        assert backend.document(f"users/{left.uid}") == gone
 
     def test_it_ends_when_it_said(self, instance, user):
         until = datetime.now(UTC) + timedelta(minutes=10)

@@ -18,8 +18,9 @@ from wattle.privacy.export import ExportService
 from wattle.privacy.repository import BELOW_USER
 
 PATH = "/v1/users/me/export"
-QUERIES = len(BELOW_USER) + 4
+QUERIES = len(BELOW_USER) + 5
 """One for each kind of data."""
+WAYS = {"identities", "signInProviders"}
 ADDRESS = {"name": "A B", "line1": "1 George St", "city": "Sydney", "postalCode": "2000", "country": "AU"}
 
 
@@ -67,6 +68,10 @@ class TestExport:
         assert data["nextCursor"] is None
         assert data["account"]["email"] == customer.email
         assert (data["profile"]["displayName"], data["profile"]["path"]) == ("Mia", f"users/{customer.uid}")
+        (identity,) = data["account"]["identities"]
+        assert (identity["provider"], identity["email"]) == ("password", customer.email)
+        (installation,) = data["installations"]
+        assert (installation["userId"], installation["deviceId"]) == (customer.uid, "phone")
         (device,) = data["devices"]
         assert device["target"] == {"fid": f"one-{customer.uid}"}
         assert [consent["granted"] for consent in data["consents"]] == [True]
@@ -77,6 +82,24 @@ class TestExport:
         (entry,) = data["auditLog"]
         assert entry["action"] == "user.role"
         assert admin.uid not in response.text
+
+    def test_who_he_is_where_he_signs_in(self, backend, people, user):
+        """What Firebase Authentication knows of him, but for what proves it."""
+        google = {"sub": "g-1", "email": "mia@gmail.example", "name": "Mia G", "picture": "https://example.com/g.png"}
+        people.link(user, "google.com", google)
+        second = {"enrollments": [{"phoneInfo": "+61491570156", "displayName": "work"}]}
+        backend.account(user.uid, emailVerified=True, phoneNumber="+61491570006", mfa=second)
+        account = user.get(PATH).json()["data"]["account"]
+        linked = {identity["provider"]: identity for identity in account["identities"]}
+        assert set(linked) == set(account["signInProviders"]) == {"password", "phone", "google.com"}
+        assert linked["phone"]["phoneNumber"] == "+61491570006"
+        google = linked["google.com"]
+        assert (google["rawId"], google["email"], google["displayName"]) == ("g-1", "mia@gmail.example", "Mia G")
+        assert google["federatedId"]
+        assert google["photoUrl"] == "https://example.com/g.png"
+        (factor,) = account["secondFactors"]
+        assert (factor["phoneNumber"], factor["displayName"]) == ("+61491570156", "work")
+        assert "password" not in json.dumps({name: account[name] for name in account if name not in WAYS}).lower()
 
     def test_it_is_only_about_the_caller(self, customer, stranger):
         text = stranger.get(PATH).text

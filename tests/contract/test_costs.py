@@ -26,7 +26,7 @@ BOUNDS = {
     "GET /v1/users/me": (1, 2),  # at the very first call the profile is made
     "PATCH /v1/users/me": (2, 2),
     "DELETE /v1/users/me": (3, 4),
-    "GET /v1/users/me/export": (10, 10),  # one for each kind of data, at least
+    "GET /v1/users/me/export": (11, 11),  # one for each kind of data, at least
     "GET /v1/users/{user_id}": (1, 1),
     "GET /v1/users/me/notification-preferences": (1, 1),
     "PATCH /v1/users/me/notification-preferences": (2, 2),

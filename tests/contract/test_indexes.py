@@ -73,8 +73,8 @@ OTHERS = (
     lambda f: BroadcastRepository(f).in_state("sending", "updatedAt", NOW, 10, Deadline.after(60)),
     lambda f: PersonalDataRepository(f).due(NOW, 10, Deadline.after(60)),
     lambda f: PersonalDataRepository(f).below_user("u", "devices", None, 10, Deadline.after(60)),
-    lambda f: PersonalDataRepository(f).orders("u", None, 10, Deadline.after(60)),
-    lambda f: PersonalDataRepository(f).deferrals("u", None, 10, Deadline.after(60)),
+    lambda f: PersonalDataRepository(f).owned("orders", "u", None, 10, Deadline.after(60)),
+    lambda f: PersonalDataRepository(f).owned("deferrals", "u", None, 10, Deadline.after(60)),
     lambda f: within(f, lambda t: PersonalDataRepository(f).pseudonymise_audit_in(t, "nobody", "p", 10)),
     lambda f: OrderRepository(f).events("o", 2, 10, Deadline.after(60)),
 )

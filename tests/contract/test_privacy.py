@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tests.api.orders import lines
 from tests.backend import eventually
@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from tools.migrations import load
 from tools.verify_restore import GROUPS
 
-from wattle.adapters.firestore import Query, Update
+from wattle.adapters.firestore import Create, Query, Update
 from wattle.kit.retry import Deadline
 from wattle.privacy.erasure import pseudonym
 from wattle.privacy.repository import BELOW_USER, COUNTERS
@@ -21,6 +21,13 @@ FIELDS = {path.rpartition("/")[2].strip("{}"): re.sub(r"\*", "", fields).split("
 FIELDS["users"] = FIELDS.pop("uid")
 ERASED = {
     ("users" if "{uid}" in path and path.endswith("}") else path.rpartition("/")[2]): how for path, _, how in ROWS
+}
+LEFT_OUT = {
+    name.rpartition("/")[2]
+    for cell in re.findall(
+        r"^\| (`[^|]+) \| [^|]+ \|$", TEXT.partition("| not in it |")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    for name in re.findall(r"`([^`]+)`", cell)
 }
 # Written by what a working day does not hold: `tools migrate` and the purge itself.
 RARELY = {"consents", "purges", "migrations"}
@@ -57,33 +64,74 @@ def everything(backend):
         yield from backend.firestore.query(Query(group, everywhere=True), Deadline.after(60))
 
 
-def test_nothing_of_a_person_is_left(backend, people, admin):
-    """Somebody who used all there is, with values of his own; then the whole database is searched for them."""
-    mark = uuid.uuid4().hex
-    user = backend.user(email=f"{mark}@example.com", displayName=f"Zoe {mark}")
-    profile = {"displayName": f"Zoe {mark}", "photoUrl": f"https://example.com/{mark}", "phoneNumber": "+61491570006"}
-    assert user.patch("/v1/users/me", profile).status_code == 200
-    consent = {"promotions": True, "consentSource": "sign-up"}
-    assert user.patch("/v1/users/me/notification-preferences", consent).status_code == 200
-    device = {"fid": f"f{mark[:21]}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
-    assert user.put("/v1/users/me/devices/phone", device).status_code == 200
-    assert user.put("/v1/users/me/topics/news", None).status_code == 200
-    address = {"name": mark, "line1": mark, "city": "Sydney", "postalCode": "2000", "country": "AU"}
-    order = {"items": lines((backend.product(), 1)), "note": mark, "shippingAddress": address}
-    order_id = user.post("/v1/orders", order).json()["data"]["id"]
-    status = {"status": "confirmed", "reason": mark}
-    assert admin.post(f"/v1/admin/orders/{order_id}/status", status).status_code == 200
-    eventually(lambda: backend.document(f"users/{user.uid}/notifications/{order_id}-2"))
-    texts = {"en": {"title": "Hello", "body": "There is cake."}}
-    news = {"audience": {"users": [user.uid]}, "kind": "account", "texts": texts}
-    broadcast = admin.post("/v1/admin/push", news).json()["data"]["id"]
-    eventually(lambda: backend.document(f"broadcasts/{broadcast}")["state"] == "sent")
-    assert admin.post(f"/v1/admin/users/{user.uid}/disable", {"reason": mark}).status_code == 200
-    assert admin.post(f"/v1/admin/users/{user.uid}/enable").status_code == 200
+class Somebody:
+    """Who used all there is, with values of his own: `mark` is in them."""
+
+    def __init__(self, backend, people, admin):
+        self.mark = mark = uuid.uuid4().hex
+        self.phone = f"491{uuid.uuid4().int % 1_000_000:06}"
+        user = backend.user(email=f"{mark}@example.com", displayName=f"Zoe {mark}")
+        profile = {
+            "displayName": f"Zoe {mark}",
+            "photoUrl": f"https://example.com/{mark}",
+            "phoneNumber": f"+61{self.phone}",
+        }
+        assert user.patch("/v1/users/me", profile).status_code == 200
+        consent = {"promotions": True, "consentSource": "sign-up"}
+        assert user.patch("/v1/users/me/notification-preferences", consent).status_code == 200
+        device = {"fid": f"f{mark[:21]}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
+        assert user.put("/v1/users/me/devices/phone", device).status_code == 200
+        assert user.put("/v1/users/me/topics/news", None).status_code == 200
+        address = {"name": mark, "line1": mark, "city": "Sydney", "postalCode": "2000", "country": "AU"}
+        order = {"items": lines((backend.product(), 1)), "note": mark, "shippingAddress": address}
+        order_id = user.post("/v1/orders", order).json()["data"]["id"]
+        status = {"status": "confirmed", "reason": mark}
+        assert admin.post(f"/v1/admin/orders/{order_id}/status", status).status_code == 200
+        eventually(lambda: backend.document(f"users/{user.uid}/notifications/{order_id}-2"))
+        texts = {"en": {"title": "Hello", "body": "There is cake."}}
+        self.news = {"audience": {"users": [user.uid]}, "kind": "account", "texts": texts}
+        broadcast = admin.post("/v1/admin/push", self.news).json()["data"]["id"]
+        eventually(lambda: backend.document(f"broadcasts/{broadcast}")["state"] == "sent")
+        assert admin.post(f"/v1/admin/users/{user.uid}/disable", {"reason": mark}).status_code == 200
+        assert admin.post(f"/v1/admin/users/{user.uid}/enable").status_code == 200
+        self.user = people.sign_in(user.email)
+
+
+def test_the_export_has_all_of_a_person_but_what_is_named(backend, people, admin):
+    """The whole database is searched for somebody; what his export lacks of it is in the table of what it lacks."""
+    one = Somebody(backend, people, admin)
+    user = one.user
+    admin.post("/v1/admin/push", {**one.news, "scheduledAt": in_days(1)})
+    order = {"items": lines((backend.product(), 1)), "note": one.mark}
+    assert user.post("/v1/orders", order, headers={"Idempotency-Key": one.mark}).status_code == 201
+    deferral = {"userId": user.uid, "message": {"id": "m"}, "dueAt": datetime.now(UTC), "expiresAt": datetime.now(UTC)}
+    letter = {"document": f"users/{user.uid}", "params": {"uid": user.uid}, "before": None, "after": None}
+    writes = [
+        Create(f"deferrals/test-{user.uid}", deferral),
+        Create(f"users/{user.uid}/deadLetters/test", letter | {"replay": False}),
+    ]
+    backend.firestore.commit(writes, Deadline.after(60))
+    # Somebody of the staff, too.
+    people.appoint(user)
     user = people.sign_in(user.email)
+    assert user.put(f"/v1/admin/users/{backend.user().uid}/role", {"role": None}).status_code == 200
+    assert user.post("/v1/admin/push", {**one.news, "scheduledAt": in_days(1)}).status_code == 202
+    assert backend.suite.control.await_idle()
+    exported = set(re.findall(r'"path":"([^"]+)"', user.get("/v1/users/me/export").text))
+    held = {document.path for document in everything(backend) if leads_to(document, one)}
+    assert {group_of(path) for path in held - exported} == LEFT_OUT
+    personal = {path for path, fields, _ in ROWS if "*" in fields}
+    inside = {group_of(path) for path in exported}
+    assert {name_of(path) for path in personal} - inside == LEFT_OUT - {"auditLog", "revocations"}
+
+
+def test_nothing_of_a_person_is_left(backend, people, admin):
+    """Somebody who used all there is; then the whole database is searched for him."""
+    one = Somebody(backend, people, admin)
+    user = one.user
     assert user.delete("/v1/users/me").status_code == 200
     assert backend.suite.control.await_idle()
-    held = [document.path for document in everything(backend) if leads_to(document, user, mark)]
+    held = [document.path for document in everything(backend) if leads_to(document, one)]
     assert len(held) >= 12, held
 
     past = {"purgeAt": datetime(2026, 1, 1, tzinfo=UTC)}
@@ -91,11 +139,24 @@ def test_nothing_of_a_person_is_left(backend, people, admin):
     backend.suite.control.run_function("purgeDaily")
     eventually(lambda: backend.document(f"purges/{pseudonym(user.uid)}"))
     assert backend.suite.control.await_idle()
-    left = {document.path for document in everything(backend) if leads_to(document, user, mark)}
+    left = {document.path for document in everything(backend) if leads_to(document, one)}
     # It keeps his last tokens out, and goes by its TTL.
     assert left == {f"revocations/{user.uid}"}
     assert people.account(user.uid) is None
 
 
-def leads_to(document, user, mark):
-    return any(secret in f"{document.path} {document.data!r}" for secret in (mark, user.uid, "491570006"))
+def group_of(path):
+    return path.split("/")[-2]
+
+
+def name_of(path):
+    """The collection group of a row of the inventory."""
+    return "users" if path == "users/{uid}" else path.rpartition("/")[2]
+
+
+def in_days(number):
+    return (datetime.now(UTC) + timedelta(days=number)).isoformat()
+
+
+def leads_to(document, one):
+    return any(secret in f"{document.path} {document.data!r}" for secret in (one.mark, one.user.uid, one.phone))

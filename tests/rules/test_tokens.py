@@ -38,6 +38,13 @@ class Auth:
         )
         return answer["localId"]
 
+    def import_user(self, uid, name):
+        body = {"localId": uid, "email": f"{name}@example.com", "password": "secret-1"}
+        url = f"http://127.0.0.1:{self._port}/identitytoolkit.googleapis.com/v1/projects/{PROJECT}/accounts"
+        headers = {"content-type": "application/json", "authorization": "Bearer owner"}
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)):
+            """It has no more to say."""
+
     def sign_in(self, name):
         answer = self.call(
             "signInWithPassword", {"email": f"{name}@example.com", "password": "secret-1", "returnSecureToken": True}
@@ -92,6 +99,20 @@ def test_a_signed_in_user_reads_and_marks_his_own(strict, auth, alice):
     assert strict.assert_allowed(client.get("orders/o1")) == {"userId": uid}
     assert len(strict.assert_allowed(client.query(Query("orders", [("userId", "==", uid)], limit=100)))) == 1
     strict.assert_allowed(client.update(f"users/{uid}/notifications/n1", {"readAt": NOW}))
+
+
+@pytest.mark.parametrize("uid", ["auth0|5f7c", "kakao:123", "a.b@x.com", "_x", "ü", "a 'b' c", "%2F", '"'])
+def test_so_does_one_whose_id_comes_from_elsewhere(strict, auth, uid):
+    name = f"imported{abs(hash(uid))}"
+    auth.import_user(uid, name)
+    strict.seed({f"users/{uid}": {"version": 1}, "orders/o1": {"userId": uid}, "orders/o2": {"userId": f"{uid}x"}})
+    strict.seed({f"users/{uid}/notifications/n1": {"readAt": None}, f"users/{uid}x": {"version": 1}})
+    client = bearing(strict, auth.sign_in(name))
+    assert strict.assert_allowed(client.get(f"users/{uid}")) == {"version": 1}
+    assert len(strict.assert_allowed(client.query(Query("orders", [("userId", "==", uid)], limit=100)))) == 1
+    strict.assert_allowed(client.update(f"users/{uid}/notifications/n1", {"readAt": NOW}))
+    strict.assert_denied(client.get(f"users/{uid}x"))
+    strict.assert_denied(client.get("orders/o2"))
 
 
 def test_an_admin_is_who_has_the_claim_from_auth(strict, auth, alice):

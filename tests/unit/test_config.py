@@ -32,6 +32,15 @@ def test_the_defaults():
     assert (settings.firestore_emulator, settings.auth_emulator, settings.fcm_emulator) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("registration", "confirmed", "proven"),
+    [("", True, False), ("confirmed", True, False), ("proven", True, True), ("immediate", False, False)],
+)
+def test_how_people_come_to_their_accounts(registration, confirmed, proven):
+    settings = config.read({**GOOD, "REGISTRATION": registration})
+    assert (settings.confirmed_registration, settings.proven_addresses) == (confirmed, proven)
+
+
 def test_an_empty_variable_is_one_that_is_not_set():
     assert config.read({**GOOD, "FIRESTORE_EMULATOR_HOST": "", "LOG_LEVEL": ""}).firestore_emulator is None
 

@@ -4,25 +4,37 @@ They are made inside a Firestore transaction that holds the account's revocation
 then, by the commit, in Firestore. Two changes of one account thus wait for each other, and neither loses the other's
 claims. Whatever fails in between leaves Firestore as it was: the call is answered with an error, and repeating it does
 all of it again, which does no harm.
+
+The state of an account that is not active is the claim `accountState`. Others set claims, too, and all together have
+1,000 bytes. Where ours does not fit, the account is disabled in Firebase Authentication, so that no token without the
+claim comes from there; the tokens that there are end with its sessions. What is lost is that somebody who deleted his
+account can come back by signing in: an administrator has to let him in again, once there is room for the claim.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from wattle.accounts import errors
-from wattle.accounts.claims import state_in
+from wattle.accounts.claims import state_in, with_state
+from wattle.accounts.revocation import Revocation
 from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import Firestore, Transaction
 from wattle.adapters.identity import Account, Identity
-from wattle.adapters.identity_toolkit import AccountMissing, IdentityUnavailable, WeakPassword
+from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityUnavailable, WeakPassword
+from wattle.context import AccountState, Context
 from wattle.errors import Unavailable
 from wattle.kit.retry import Deadline
 
 
 class Change(NamedTuple):
-    """What changes in Firebase Authentication; None stays as it is. `claims` are all claims of the account."""
+    """What changes in Firebase Authentication; None stays as it is.
+
+    `claims` are all claims of the account, but for what `state` makes of `accountState`.
+    """
 
     claims: Mapping[str, Any] | None = None
+    state: AccountState | None = None
     disabled: bool | None = None
     password: str | None = None
 
@@ -43,9 +55,21 @@ class AccountControl:
         """Change an account and end its sessions. It takes up to a second: see `SessionService.next_second`.
 
         Raises:
-            UserNotFound, WeakPassword, Unavailable, and what `decide` raises.
+            UserNotFound, WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
         """
         self._change(uid, decide, deadline, self._sessions.next_second())
+
+    def end_own_sessions(self, ctx: Context, decide: Decide) -> None:
+        """Change the caller's account and end his sessions.
+
+        Raises:
+            TokenRevoked: his account is gone, and no session with it.
+            WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
+        """
+        try:
+            self.end_sessions(ctx.user.uid, decide, ctx.deadline)
+        except errors.UserNotFound as error:
+            raise errors.TokenRevoked from error
 
     def change(self, uid: str, decide: Decide, deadline: Deadline) -> None:
         """Change an account whose sessions go on. Raises as `end_sessions` does."""
@@ -59,16 +83,10 @@ class AccountControl:
                 raise errors.UserNotFound
             valid_since = None if ended is None else max(ended, account.tokens_valid_after)
             change = decide(transaction, account, valid_since or account.tokens_valid_after)
-            if ended is not None or change != NOTHING:
-                self._identity.change(
-                    uid,
-                    claims=change.claims,
-                    valid_since=valid_since,
-                    disabled=change.disabled,
-                    password=change.password,
-                )
-            state = state_in(account.claims if change.claims is None else change.claims)
-            if ended is None and state is (state_in(account.claims) if current is None else current.state):
+            self._apply(account, change, valid_since)
+            before = _state(account, current)
+            state = change.state or before
+            if ended is None and state is (before if current is None else current.state):
                 return None
             return self._sessions.revoke_in(
                 transaction, uid, valid_after=valid_since or 0, state=state, current=current
@@ -80,7 +98,32 @@ class AccountControl:
             raise errors.UserNotFound from error
         except WeakPassword as error:
             raise errors.WeakPassword(str(error)) from error
+        except ClaimsTooLong as error:
+            raise errors.ClaimsTooLong from error
         except IdentityUnavailable as error:
             raise Unavailable("Firebase Authentication") from error
         if revocation is not None:
             self._sessions.know(uid, revocation)
+
+    def _apply(self, account: Account, change: Change, valid_since: int | None) -> None:
+        claims = account.claims if change.claims is None else change.claims
+        if change.state is not None:
+            claims = with_state(claims, change.state)
+        changed = None if claims == account.claims else claims
+        if changed is None and valid_since is None and change.disabled is None and change.password is None:
+            return
+        set_ = partial(self._identity.change, account.uid, valid_since=valid_since, password=change.password)
+        try:
+            set_(claims=changed, disabled=change.disabled)
+        except ClaimsTooLong:
+            if change.state is None or change.disabled is False:
+                raise
+            set_(disabled=True)
+
+
+def _state(account: Account, current: Revocation | None) -> AccountState:
+    """The state of an account, of which the claim may not tell where it did not fit."""
+    claimed = state_in(account.claims)
+    if claimed is AccountState.ACTIVE and account.disabled and current is not None:
+        return current.state
+    return claimed

@@ -20,7 +20,7 @@ def register(services: Services, ctx: Context, body: Register) -> Accepted[Sessi
     to immediate registration: `data` is then a session at once, and an address that has an account is refused.
 
     Raises:
-        EmailExists, WeakPassword, TooManyAttempts.
+        EmailExists, RegistrationClosed, WeakPassword, TooManyAttempts.
     """
     return Accepted(services.accounts.register(body))
 
@@ -29,18 +29,18 @@ def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
     """Sign in with an address and a password. Within the grace period this brings a deleted account back.
 
     Raises:
-        InvalidCredentials.
+        InvalidCredentials, AccountDeleted, UnusableUserId, TooManyAttempts.
     """
-    return services.accounts.sign_in(body, ctx.deadline)
+    return services.accounts.sign_in(ctx, body)
 
 
 def refresh(services: Services, ctx: Context, body: Refresh) -> SessionTokens:
     """Exchange a refresh token for a new ID token.
 
     Raises:
-        InvalidRefreshToken, UserDisabled.
+        InvalidRefreshToken, UserDisabled, TooManyAttempts.
     """
-    return services.accounts.refresh(body)
+    return services.accounts.refresh(ctx, body)
 
 
 def logout(services: Services, ctx: Context, body: SignOut) -> Reply[None]:
@@ -80,6 +80,6 @@ def change_password(services: Services, ctx: Context, body: ChangePassword) -> S
     Needs a sign-in of the last five minutes.
 
     Raises:
-        EmailMissing, WeakPassword.
+        EmailMissing, WeakPassword, InvalidCredentials, TooManyAttempts.
     """
     return services.accounts.change_password(ctx, body)

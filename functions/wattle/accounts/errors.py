@@ -8,6 +8,15 @@ class EmailExists(WattleError):
         super().__init__("This address has an account. Sign in, or reset the password.")
 
 
+class RegistrationClosed(WattleError):
+    """A setting of the project: see `accounts.service`."""
+
+    code = Code.REGISTRATION_CLOSED
+
+    def __init__(self) -> None:
+        super().__init__("New accounts cannot be made here at the moment.")
+
+
 class EmailMissing(WattleError):
     """Somebody who signs in by phone number or through another provider may have none."""
 
@@ -31,6 +40,17 @@ class OwnAccount(WattleError):
 
     def __init__(self) -> None:
         super().__init__("Another administrator has to do this: it would take away your own rights.")
+
+
+class ClaimsTooLong(WattleError):
+    """Firebase Authentication takes 1,000 bytes of custom claims, and others set claims, too."""
+
+    code = Code.CLAIMS_TOO_LONG
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The custom claims that were set on this account past this API leave no room for this. Shorten them first."
+        )
 
 
 class InvalidCredentials(WattleError):
@@ -70,6 +90,18 @@ class TokenRevoked(WattleError):
 
     def __init__(self) -> None:
         super().__init__("This session was ended. Sign in again.")
+
+
+class UnusableUserId(WattleError):
+    """Accounts are imported, and custom tokens minted, with ids of any form; that it is one of these is said."""
+
+    code = Code.TOKEN_INVALID
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The user id of this account cannot name a document: it has a slash or a control character, or is '.', '..'"
+            " or '__...__'. Give the user an account with another id."
+        )
 
 
 class AccountDeleted(WattleError):

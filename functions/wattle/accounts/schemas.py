@@ -4,10 +4,11 @@ from pydantic import Field, StringConstraints
 
 from wattle.schema import Body, PathId, Resource
 
-# RFC 5321 allows 254 characters; Identity Toolkit judges the rest.
+# RFC 5321 allows 254 characters; Identity Toolkit judges the rest. It has every address in lower case, whoever made the
+# account (firebase-tools, src/emulator/auth/operations.ts, canonicalizeEmailAddress); not all emulators do.
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
+    StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
     Field(examples=["alice@example.com"]),
 ]
 Password = Annotated[str, StringConstraints(min_length=8, max_length=256)]

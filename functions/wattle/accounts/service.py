@@ -3,12 +3,15 @@
 Nobody can find out here whether an address has an account: what is asked with an address (register, sign in, reset the
 password, change the address) has the same answer for one that has and for one that has not, after as many calls to
 Identity Toolkit and after at least the same time. Registering therefore gives no session: it mails a link, and signing
-in needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that an
-address is taken, as Firebase's own sign-up does.)
+in here needs an address that was proven. (REGISTRATION=immediate gives a session at once; then registering tells that
+an address is taken, as Firebase's own sign-up does. REGISTRATION=proven demands the proof of those, too, who signed in
+with a password past this API: see `http.authentication`.)
 
-Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection". An app that calls
-it past this API can be kept from that by switching off sign-up for end users (Identity Platform, "Enable or disable
-email enumeration protection" and "Disable user sign-up").
+Identity Toolkit itself answers EMAIL_EXISTS to a sign-up, also with "email enumeration protection": whoever calls it
+past this API, with the web API key, can ask. It cannot be kept from that by "disable user sign-up": an account is made
+here by the same call, which is then refused with ADMIN_ONLY_OPERATION, so that registering is closed. To make accounts
+with the server's rights instead would give the function that anybody calls the right to make any account, pass by the
+project's blocking functions, and need a sign-in more: only the account's own token has the link mailed.
 """
 
 import logging
@@ -20,13 +23,14 @@ from wattle.accounts.claims import role_in, state_in
 from wattle.accounts.control import NOTHING, AccountControl, Change
 from wattle.accounts.schemas import ChangeAddress, ChangePassword, Login, Refresh, Register, SessionTokens, SignOut
 from wattle.adapters import identity_toolkit as toolkit
+from wattle.adapters import tokens
 from wattle.adapters.identity import Identity, Session
-from wattle.adapters.tokens import TokenVerifier
+from wattle.adapters.keys import KeysUnavailable
+from wattle.adapters.tokens import IdToken, TokenVerifier
 from wattle.context import AccountState, Caller, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import FieldError, Unavailable, ValidationFailed
 from wattle.kit.pace import Pace
-from wattle.kit.retry import Deadline
 from wattle.users.deletion import DeletionService
 
 logger = logging.getLogger(__name__)
@@ -62,7 +66,7 @@ class AccountService:
 
         Raises:
             EmailExists: only where registration is immediate.
-            WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
+            RegistrationClosed, WeakPassword, ValidationFailed, TooManyAttempts, Unavailable.
         """
         with self._pace.kept():
             try:
@@ -77,60 +81,75 @@ class AccountService:
             self._mail(lambda: self._identity.mail_verification(session.id_token))
             return None if self._confirmed else _tokens(session)
 
-    def sign_in(self, login: Login, deadline: Deadline) -> SessionTokens:
+    def sign_in(self, ctx: Context, login: Login) -> SessionTokens:
         """Sign in. Somebody who deleted his account gets it back by this.
 
         Raises:
             InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
-                can only be told of an account that exists.
-            ValidationFailed, Unavailable.
+                can only be told of an account that exists; and for whoever lacks the role `ctx.only`.
+            AccountDeleted: the purge has begun.
+            UnusableUserId, TooManyAttempts, ValidationFailed, Unavailable.
         """
         wait = self._pace.begin()
         try:
-            return self._signed_in(login, deadline)
+            return self._signed_in(ctx, login)
         except errors.InvalidCredentials:
             # Only refusals wait: how long a success takes says nothing that it does not say itself.
             wait()
             raise
 
-    def _signed_in(self, login: Login, deadline: Deadline) -> SessionTokens:
+    def _signed_in(self, ctx: Context, login: Login) -> SessionTokens:
         try:
             session = self._identity.sign_in(login.email, login.password)
         except (toolkit.InvalidCredentials, toolkit.AccountDisabled, toolkit.TooManyAttempts) as error:
             raise errors.InvalidCredentials from error
         except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
             raise _translated(error) from error
-        token = self._verifier.verify(session.id_token)
+        token = self._read(session)
         if self._confirmed and not token.email_verified:
             raise errors.InvalidCredentials
+        if not _is_meant(ctx, token):
+            raise errors.InvalidCredentials
         if AccountState.of(token.account_state) is AccountState.DELETED:
-            self._deletion.restore(session.uid, deadline)
+            self._deletion.restore(session.uid, ctx.deadline)
             # The new token no longer says that the account is deleted.
             session = _asked(lambda: self._identity.refresh(session.refresh_token))
         return _tokens(session)
 
-    def refresh(self, refresh: Refresh) -> SessionTokens:
+    def _read(self, session: Session) -> IdToken:
+        try:
+            return self._verifier.verify(session.id_token)
+        except tokens.UnusableUserId as error:
+            raise errors.UnusableUserId from error
+        except KeysUnavailable as error:
+            raise Unavailable("Google's certificate service") from error
+
+    def refresh(self, ctx: Context, refresh: Refresh) -> SessionTokens:
         """A new ID token for a refresh token.
 
         Raises:
-            InvalidRefreshToken, UserDisabled, Unavailable.
+            InvalidRefreshToken: also where it is the token of somebody who lacks the role `ctx.only`.
+            UserDisabled, TooManyAttempts, Unavailable.
         """
         try:
-            return _tokens(self._identity.refresh(refresh.refresh_token))
+            session = self._identity.refresh(refresh.refresh_token)
         except (toolkit.SessionEnded, toolkit.AccountMissing) as error:
             raise errors.InvalidRefreshToken from error
         except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
             raise _translated(error) from error
+        if ctx.only is not None and not _is_meant(ctx, self._read(session)):
+            raise errors.InvalidRefreshToken
+        return _tokens(session)
 
     def sign_out(self, ctx: Context, wanted: SignOut) -> None:
         """Forget this device; with `everywhere` forget all of them, and end every session.
 
         Raises:
-            Unavailable.
+            TokenRevoked, Unavailable.
         """
         uid = ctx.user.uid
         if wanted.everywhere:
-            self._control.end_sessions(uid, lambda *_: NOTHING, ctx.deadline)
+            self._control.end_own_sessions(ctx, lambda *_: NOTHING)
             self._devices.remove_all(uid, ctx.deadline)
         elif wanted.device_id is not None:
             self._devices.remove(uid, wanted.device_id, ctx.deadline)
@@ -158,21 +177,32 @@ class AccountService:
         """Mail a link to the new address; following it makes it the caller's. Firebase then ends his sessions.
 
         Raises:
+            TokenRevoked: his account is gone, or the token is not accepted any more.
             ValidationFailed, Unavailable.
         """
+
+        def send() -> None:
+            try:
+                self._identity.mail_address_change(ctx.user.id_token, wanted.email)
+            except (toolkit.SessionEnded, toolkit.AccountMissing) as error:
+                # This is about the caller, and says nothing of the address.
+                raise errors.TokenRevoked from error
+
         with self._pace.kept():
-            self._mail(lambda: self._identity.mail_address_change(ctx.user.id_token, wanted.email))
+            self._mail(send)
 
     def change_password(self, ctx: Context, wanted: ChangePassword) -> SessionTokens:
         """Set a new password, end every session, and begin a new one.
 
         Raises:
-            EmailMissing, WeakPassword, Unavailable.
+            TokenRevoked: his account is gone.
+            InvalidCredentials: somebody else changed it in the same moment.
+            EmailMissing, WeakPassword, TooManyAttempts, Unavailable.
         """
         if ctx.user.email is None:
             raise errors.EmailMissing
         email, password = ctx.user.email, wanted.password
-        self._control.end_sessions(ctx.user.uid, lambda *_: Change(password=password), ctx.deadline)
+        self._control.end_own_sessions(ctx, lambda *_: Change(password=password))
         return _tokens(_asked(lambda: self._identity.sign_in(email, password)))
 
     def current_role(self, caller: Caller) -> Role | None:
@@ -206,6 +236,11 @@ class AccountService:
             raise _translated(error) from error
 
 
+def _is_meant(ctx: Context, token: IdToken) -> bool:
+    """The token is new: its role is what Identity Toolkit knows now."""
+    return ctx.only is None or Role.of(token.role) is ctx.only
+
+
 def _asked(call: Callable[[], T]) -> T:
     try:
         return call()
@@ -224,6 +259,8 @@ def _tokens(session: Session) -> SessionTokens:
 
 def _translated(error: toolkit.IdentityError | toolkit.IdentityUnavailable) -> Exception:  # noqa: PLR0911 (one return for each)
     match error:
+        case toolkit.SignUpClosed():
+            return errors.RegistrationClosed()
         case toolkit.WeakPassword():
             return errors.WeakPassword(str(error))
         case toolkit.InvalidEmail():

@@ -9,16 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from wattle.adapters.identity_toolkit import AccountMissing, IdentityToolkit, IdentityUnavailable
+from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityToolkit, IdentityUnavailable
 
 CLAIMS_LONGEST: Final = 1000
 """Bytes of JSON that the custom claims of an account may have (Firebase, "Control access with custom claims")."""
 LOOKUP_MOST: Final = 100
 """Accounts that one call looks up."""
-
-
-class ClaimsTooLong(Exception):
-    """Together with the claims that others set, ours do not fit."""
 
 
 class Session(NamedTuple):
@@ -30,8 +26,32 @@ class Session(NamedTuple):
     expires_in: int
 
 
+class SignInProvider(NamedTuple):
+    """A way to sign in, and who its owner is there: `raw_id` and `federated_id` are the provider's own ids of him."""
+
+    id: str
+    raw_id: str | None
+    federated_id: str | None
+    email: str | None
+    phone_number: str | None
+    display_name: str | None
+    photo_url: str | None
+    screen_name: str | None
+
+
+class SecondFactor(NamedTuple):
+    """What is asked for besides. `phone_number` is None where it is no text message."""
+
+    display_name: str | None
+    phone_number: str | None
+    enrolled_at: str | None
+
+
 class Account(NamedTuple):
-    """The state of an account. Tokens of sign-ins before `tokens_valid_after` (Unix seconds) are revoked."""
+    """The state of an account. Tokens of sign-ins before `tokens_valid_after` (Unix seconds) are revoked.
+
+    `initial_email` is the first address that it had.
+    """
 
     uid: str
     email: str | None
@@ -42,7 +62,9 @@ class Account(NamedTuple):
     disabled: bool
     tokens_valid_after: int
     claims: Mapping[str, Any]
-    providers: Sequence[str]
+    initial_email: str | None
+    providers: Sequence[SignInProvider]
+    second_factors: Sequence[SecondFactor]
     created_at: datetime | None
     last_sign_in_at: datetime | None
 
@@ -60,7 +82,7 @@ class Identity:
         """Make an account and sign it in.
 
         Raises:
-            EmailExists, WeakPassword, InvalidEmail, TooManyAttempts.
+            EmailExists, SignUpClosed, WeakPassword, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
         if display_name:
@@ -164,7 +186,7 @@ class Identity:
 
 
 def _claims_text(claims: Mapping[str, Any]) -> str:
-    text = json.dumps(claims, separators=(",", ":"))
+    text = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
     if len(text.encode()) > CLAIMS_LONGEST:
         raise ClaimsTooLong(f"the custom claims would have {len(text.encode())} bytes of {CLAIMS_LONGEST}")
     return text
@@ -194,7 +216,24 @@ def _account(user: Mapping[str, Any]) -> Account:
         disabled=user.get("disabled") is True,
         tokens_valid_after=int(user.get("validSince", 0)),
         claims=json.loads(user.get("customAttributes") or "{}"),
-        providers=[provider["providerId"] for provider in user.get("providerUserInfo", ())],
+        initial_email=user.get("initialEmail"),
+        providers=[
+            SignInProvider(
+                id=provider["providerId"],
+                raw_id=provider.get("rawId"),
+                federated_id=provider.get("federatedId"),
+                email=provider.get("email"),
+                phone_number=provider.get("phoneNumber"),
+                display_name=provider.get("displayName"),
+                photo_url=provider.get("photoUrl"),
+                screen_name=provider.get("screenName"),
+            )
+            for provider in user.get("providerUserInfo", ())
+        ],
+        second_factors=[
+            SecondFactor(factor.get("displayName"), factor.get("phoneInfo"), factor.get("enrolledAt"))
+            for factor in user.get("mfaInfo", ())
+        ],
         created_at=_moment(user.get("createdAt")),
         last_sign_in_at=_moment(user.get("lastLoginAt")),
     )

@@ -25,6 +25,10 @@ class EmailExists(IdentityError):
     """An account has this address."""
 
 
+class SignUpClosed(IdentityError):
+    """Sign-up for end users is switched off: only an administrator of the project makes accounts."""
+
+
 class InvalidCredentials(IdentityError):
     """No such account, or another password. Which of them is not told, and we do not tell it either."""
 
@@ -45,6 +49,10 @@ class AccountMissing(IdentityError):
     """There is no such account, or not any more."""
 
 
+class ClaimsTooLong(IdentityError):
+    """Together with the custom claims that others set, ours do not fit."""
+
+
 class InvalidRefreshToken(IdentityError):
     """Unknown, revoked, or of an account that is gone."""
 
@@ -63,6 +71,7 @@ class IdentityUnavailable(Exception):
 
 _ERRORS: Final[Mapping[str, type[IdentityError]]] = {
     "EMAIL_EXISTS": EmailExists,
+    "ADMIN_ONLY_OPERATION": SignUpClosed,
     "EMAIL_NOT_FOUND": InvalidCredentials,
     "INVALID_PASSWORD": InvalidCredentials,
     "INVALID_LOGIN_CREDENTIALS": InvalidCredentials,
@@ -73,6 +82,7 @@ _ERRORS: Final[Mapping[str, type[IdentityError]]] = {
     "INVALID_NEW_EMAIL": InvalidEmail,
     "USER_DISABLED": AccountDisabled,
     "USER_NOT_FOUND": AccountMissing,
+    "CLAIMS_TOO_LARGE": ClaimsTooLong,
     "INVALID_REFRESH_TOKEN": InvalidRefreshToken,
     "MISSING_REFRESH_TOKEN": InvalidRefreshToken,
     "INVALID_GRANT_TYPE": InvalidRefreshToken,

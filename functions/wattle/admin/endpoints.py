@@ -2,7 +2,7 @@ from wattle.admin.schemas import AuditEntry, DisableUser, ListAuditLog, ListUser
 from wattle.context import Context
 from wattle.http.envelope import Page
 from wattle.http.pagination import page, position, with_total
-from wattle.schema import PathId
+from wattle.schema import UserId
 from wattle.services import Services
 
 
@@ -20,7 +20,7 @@ def list_users(services: Services, ctx: Context, query: ListUsers) -> Page[UserA
     return page(found, query, ctx, "admin-users", services.cursors, total=total)
 
 
-def read_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
+def read_user(services: Services, ctx: Context, user_id: UserId) -> UserAccount:
     """One user: his profile and his account.
 
     Raises:
@@ -29,16 +29,16 @@ def read_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
     return services.admin_users.get(user_id, ctx.deadline)
 
 
-def set_role(services: Services, ctx: Context, user_id: PathId, body: SetRole) -> UserAccount:
+def set_role(services: Services, ctx: Context, user_id: UserId, body: SetRole) -> UserAccount:
     """Give a user a role, or take it away with null. Nobody can take away his own.
 
     Raises:
-        OwnAccount, UserNotFound.
+        OwnAccount, UserNotFound, ClaimsTooLong.
     """
     return services.admin_users.set_role(ctx, user_id, body.role)
 
 
-def disable_user(services: Services, ctx: Context, user_id: PathId, body: DisableUser) -> UserAccount:
+def disable_user(services: Services, ctx: Context, user_id: UserId, body: DisableUser) -> UserAccount:
     """Keep a user out, and end all his sessions.
 
     Raises:
@@ -47,11 +47,11 @@ def disable_user(services: Services, ctx: Context, user_id: PathId, body: Disabl
     return services.admin_users.disable(ctx, user_id, body.reason)
 
 
-def enable_user(services: Services, ctx: Context, user_id: PathId) -> UserAccount:
-    """Let a disabled user in again. He has to sign in.
+def enable_user(services: Services, ctx: Context, user_id: UserId) -> UserAccount:
+    """Let a disabled user in again. He has to sign in; one who deleted his account brings it back by that.
 
     Raises:
-        UserNotFound.
+        UserNotFound, ClaimsTooLong.
     """
     return services.admin_users.enable(ctx, user_id)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wattle.accounts.claims import role_in, state_in, with_role, with_state
+from wattle.accounts.claims import role_in, state_in, with_role
 from wattle.accounts.control import NOTHING, AccountControl, Change
 from wattle.accounts.errors import OwnAccount, UserNotFound
 from wattle.adapters.firestore import Transaction
@@ -14,7 +14,7 @@ from wattle.admin.service import AuditService
 from wattle.context import AccountState, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import Unavailable
-from wattle.kit.ids import document_id
+from wattle.kit.ids import document_id, is_user_id
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 from wattle.users.schemas import UserRecord
@@ -56,7 +56,11 @@ class AdminUserService:
             return []
         except IdentityUnavailable as error:
             raise Unavailable("Firebase Authentication") from error
-        return [] if account is None else [_user(account.uid, self._users.record(account.uid, deadline), account)]
+        if account is None:
+            return []
+        # One whose id cannot name a document has none, and is refused everywhere.
+        record = self._users.record(account.uid, deadline) if is_user_id(account.uid) else None
+        return [_user(account.uid, record, account)]
 
     def get(self, uid: str, deadline: Deadline) -> UserAccount:
         """One user.
@@ -71,7 +75,7 @@ class AdminUserService:
 
         Raises:
             OwnAccount: nobody takes away his own role.
-            UserNotFound, Unavailable.
+            UserNotFound, ClaimsTooLong, Unavailable.
         """
         if uid == ctx.user.uid and role is not ctx.user.role:
             raise OwnAccount
@@ -100,7 +104,7 @@ class AdminUserService:
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
             record(transaction, "disabled", account.disabled, True, reason=[None, reason])
-            return Change(claims=with_state(account.claims, AccountState.DISABLED), disabled=True)
+            return Change(state=AccountState.DISABLED, disabled=True)
 
         self._control.end_sessions(uid, decide, ctx.deadline)
         return self.get(uid, ctx.deadline)
@@ -109,18 +113,18 @@ class AdminUserService:
         """Let a user in again; his old sessions stay ended. One who deleted his account stays deleted.
 
         Raises:
+            ClaimsTooLong: he deleted it, and what would say so has no room.
             UserNotFound, Unavailable.
         """
         record = self._entry(ctx, "user.enable", uid)
 
         def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
-            if state_in(account.claims) is AccountState.DISABLED:
+            state = state_in(account.claims)
+            if state is AccountState.DISABLED or (account.disabled and state is AccountState.ACTIVE):
                 deleted = self._users.is_deleted_in(transaction, uid)
-                claims = with_state(account.claims, AccountState.DELETED if deleted else AccountState.ACTIVE)
-            else:
-                claims = dict(account.claims)
+                state = AccountState.DELETED if deleted else AccountState.ACTIVE
             record(transaction, "disabled", account.disabled, False)
-            return Change(claims=claims, disabled=False)
+            return Change(state=state, disabled=False)
 
         self._control.change(uid, decide, ctx.deadline)
         return self.get(uid, ctx.deadline)

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from wattle.inbox.message import LANGUAGE
-from wattle.schema import Body, Moment, PathId, Resource
+from wattle.schema import Body, Moment, Resource, UserId
 from wattle.users.preferences import Kind
 from wattle.users.schemas import HttpsUrl, Locale
 
@@ -82,7 +82,7 @@ class NewText(Body):
 class NewAudience(Body):
     """Exactly one of `users` (their ids), `topic`, and `condition` over topics."""
 
-    users: Annotated[list[PathId] | None, Field(min_length=1, max_length=RECIPIENTS_MOST)] = None
+    users: Annotated[list[UserId] | None, Field(min_length=1, max_length=RECIPIENTS_MOST)] = None
     topic: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     condition: Annotated[str, StringConstraints(min_length=1, max_length=2000)] | None = None
 

@@ -6,6 +6,7 @@ from wattle.http.etag import expected_version
 from wattle.http.exchange import Exchange
 from wattle.http.fields import select
 from wattle.http.idempotency import idempotent_call
+from wattle.http.maintenance import admitted
 from wattle.http.validation import parse_body, parse_query, read_body
 from wattle.schema import Parameters, Selecting
 
@@ -39,6 +40,7 @@ def read_arguments(exchange: Exchange) -> None:
         exchange.caller,
         idempotent,
         _expected(exchange),
+        admitted(exchange),
     )
 
 

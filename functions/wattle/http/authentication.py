@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from wattle.accounts.errors import UnusableUserId
 from wattle.adapters import tokens
 from wattle.adapters.firestore import Condition, guarded
 from wattle.adapters.keys import KeysUnavailable
@@ -61,6 +62,15 @@ class RoleRequired(WattleError):
         super().__init__(f"This needs the role {role}.")
 
 
+class EmailNotVerified(WattleError):
+    code = Code.EMAIL_NOT_VERIFIED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Prove your e-mail address first: POST /v1/auth/verify-email mails a link. Then refresh the ID token."
+        )
+
+
 def identify(exchange: Exchange) -> None:
     """The caller, by the ID token alone: this asks nobody."""
     if exchange.route.access is Access.PUBLIC:
@@ -76,14 +86,16 @@ def authorise(exchange: Exchange) -> None:
     """What the route demands of its caller.
 
     Raises:
-        A WattleError for each way in which a token can be wrong; RoleRequired; RecentSignInRequired; where the route
-        has it checked first, what `SessionService.check` raises; Unavailable when nobody can tell.
+        A WattleError for each way in which a token can be wrong; EmailNotVerified; RoleRequired; RecentSignInRequired;
+        where the route has it checked first, what `SessionService.check` raises; Unavailable when nobody can tell.
     """
     if exchange.unidentified is not None:
         raise exchange.unidentified
     access = exchange.route.access
     if exchange.caller is None:
         return
+    if not exchange.route.unproven:
+        _demand_proven(exchange.caller, exchange.services)
     if access is Access.ADMIN:
         demand_role(exchange.caller, Role.ADMIN, exchange.services)
         return
@@ -117,7 +129,13 @@ def demand_role(caller: Caller, role: Role, services: Services) -> None:
 def signed_in(header: str | None, services: Services, deadline: Deadline) -> tuple[Caller, Condition]:
     """The caller of a callable function, and whether his session counts."""
     caller = verified(bearer(header), services.verifier)
+    _demand_proven(caller, services)
     return caller, services.sessions.check(caller, deadline, at_once=True)
+
+
+def _demand_proven(caller: Caller, services: Services) -> None:
+    if caller.unproven and services.config.proven_addresses:
+        raise EmailNotVerified
 
 
 @contextmanager
@@ -142,6 +160,8 @@ def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
         raise TokenExpired from error
     except tokens.WrongProjectToken as error:
         raise TokenWrongProject from error
+    except tokens.UnusableUserId as error:
+        raise UnusableUserId from error
     except tokens.TokenError as error:
         raise TokenInvalid from error
     except KeysUnavailable as error:
@@ -152,7 +172,8 @@ def verified(token: str, verifier: tokens.TokenVerifier) -> Caller:
         auth_time=claims.auth_time,
         account_state=AccountState.of(claims.account_state),
         email=claims.email,
-        email_verified=claims.email_verified,
+        # A sign-in by a mailed link is called `password`, too; it proves the address.
+        unproven=claims.sign_in_provider == "password" and not claims.email_verified,
         name=claims.name,
         picture=claims.picture,
         phone_number=claims.phone_number,

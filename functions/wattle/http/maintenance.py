@@ -26,13 +26,27 @@ class UnderMaintenance(WattleError):
 
 
 def refuse_during_maintenance(exchange: Exchange) -> None:
-    """Serve only administrators, and routes that are not gated.
+    """Serve only administrators, and routes that are not gated. Those that begin sessions decide for themselves.
 
     Raises:
         UnderMaintenance.
     """
-    if exchange.route.gated:
+    if exchange.route.gated and not exchange.route.admits:
         demand_open(exchange.services, exchange.request.headers.get("Authorization"))
+
+
+def admitted(exchange: Exchange) -> Role | None:
+    """Whom a route may begin a session for: with None, for everybody."""
+    return Role.ADMIN if exchange.route.admits and _retry_after(exchange.services) > 0 else None
+
+
+def hidden(exchange: Exchange, error: WattleError) -> WattleError:
+    """What is told of a failure. Who tries to sign in during maintenance learns nothing but that there is maintenance:
+    not whether his password is right, nor whether it is an administrator's."""
+    if exchange.bound is None or not exchange.route.admits or error.code is Code.INTERNAL:
+        return error
+    retry_after = _retry_after(exchange.services)
+    return UnderMaintenance(retry_after) if retry_after > 0 else error
 
 
 def demand_open(services: Services, authorization: str | None) -> None:
@@ -41,12 +55,15 @@ def demand_open(services: Services, authorization: str | None) -> None:
     Raises:
         UnderMaintenance.
     """
-    maintenance = services.config.maintenance
-    if maintenance is None:
-        return
-    retry_after = _seconds_left(maintenance.until, services.clock())
+    retry_after = _retry_after(services)
     if retry_after > 0 and not _is_administrator(services, authorization):
         raise UnderMaintenance(retry_after)
+
+
+def _retry_after(services: Services) -> int:
+    """In seconds; 0 or less where there is no maintenance."""
+    maintenance = services.config.maintenance
+    return 0 if maintenance is None else _seconds_left(maintenance.until, services.clock())
 
 
 def _seconds_left(until: datetime | None, now: datetime) -> int:

@@ -15,6 +15,7 @@ from wattle.http.authentication import demanded
 from wattle.http.batch import batched_request
 from wattle.http.envelope import Envelope
 from wattle.http.exchange import After, Before, Exchange
+from wattle.http.maintenance import hidden
 from wattle.http.routing import Caching, NotAllowed, Route, Router
 from wattle.kit import tracing
 from wattle.kit.logging import log_fields
@@ -76,7 +77,7 @@ class Pipeline:
             with demanded(exchange.session):
                 response = self._serve(exchange, envelope)
         except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets an answer in the envelope)
-            response = _failure(exchange, envelope, told(error))
+            response = _failure(exchange, envelope, hidden(exchange, told(error)))
         for step in self._after:
             response = step(exchange, response)
         return response

@@ -78,6 +78,12 @@ class Route:
     caching: Caching = Caching.REVALIDATED
     gated: bool = True
     """Whether maintenance, App Check and the lowest version of the app concern it."""
+    unproven: bool = False
+    """Whether it serves somebody whose address is not proven also where that is demanded: what he needs to prove it, to
+    look after his account, and to leave."""
+    admits: bool = False
+    """Whether it begins sessions. Maintenance then looks at whose it would be, and not at who asks: its service is told
+    by `ctx.only` to begin none but administrators', and whatever else it answers becomes 503 MAINTENANCE."""
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@ from wattle.http.envelope import Page
 from wattle.http.fields import projection
 from wattle.http.pagination import page, position, with_total
 from wattle.inbox.schemas import MarkedRead, Notification, UnreadCount
-from wattle.schema import PageParameters, PathId
+from wattle.schema import PageParameters, PathId, UserId
 from wattle.services import Services
 
 
@@ -13,7 +13,7 @@ def list_notifications(services: Services, ctx: Context, query: PageParameters) 
 
 
 def list_notifications_of(
-    services: Services, ctx: Context, user_id: PathId, query: PageParameters
+    services: Services, ctx: Context, user_id: UserId, query: PageParameters
 ) -> Page[Notification]:
     """Anybody's inbox, newest first; empty for somebody whom nobody knows."""
     return _page(services, ctx, user_id, query, f"notifications of {user_id}")

@@ -46,7 +46,8 @@ _PERSONAL: Final = (
     (re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*"), "<token>"),
     (re.compile(r"[^\s@\"'<>()\[\]]+@[^\s@\"'<>()\[\],;]+"), "<address>"),
     # Firestore's own messages name documents: projects/p/databases/(default)/documents/users/u1.
-    (re.compile(r"documents/[^\s\"']+"), "documents/<path>"),
+    # Ids of users may have blanks and quotes in them, so nothing tells where a path ends.
+    (re.compile(r"documents/.+"), "documents/<path>"),
     # Values that an exception quotes: KeyError('alice'), input_value='Alice'.
     (re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""), "<value>"),
     # Telephone numbers, card numbers, whatever has so many digits.

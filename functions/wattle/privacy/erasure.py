@@ -98,8 +98,10 @@ class ErasureService:
                 return False
             account = self._identity.account(uid)
             begun = profile.data.get("purge") is not None
-            if account is not None and not begun and state_in(account.claims) is AccountState.ACTIVE:
-                # He came back, and only the second half of that failed: this completes it.
+            active = account is not None and state_in(account.claims) is AccountState.ACTIVE and not account.disabled
+            if active and not begun:
+                # He came back, and only the second half of that failed: this completes it. (One whose claims left no
+                # room for the state is disabled.)
                 self._data.change_profile_in(transaction, uid, {"deletedAt": None, "purgeAt": None})
                 return False
             if account is not None:
@@ -148,6 +150,7 @@ class ErasureService:
 def pseudonym(uid: str) -> str:
     """What stands for a user who was erased: who knows his id can find the proof, nobody finds the id by it.
 
-    An id that Firebase makes has 166 bits, so no search comes to an end.
+    An id that Firebase makes has 166 bits, so no search comes to an end. One that another system made may be an address
+    or a number, which can be guessed: see docs/privacy.md.
     """
     return sha256(uid.encode()).hexdigest()

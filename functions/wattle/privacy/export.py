@@ -1,5 +1,7 @@
 """Everything that is held about the caller, as one JSON document that is written while it is read.
 
+What is left out, and why, is in docs/privacy.md.
+
 At most a page of 300 documents is in memory. An export that is larger than a request can carry comes in parts: each is
 complete JSON, and names the cursor of the next. A part also ends where the database fails in the middle of it.
 """
@@ -7,11 +9,11 @@ complete JSON, and names the cursor of the next. A part also ends where the data
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from pydantic_core import to_json
 
-from wattle.accounts.errors import UserNotFound
+from wattle.accounts.errors import TokenRevoked
 from wattle.adapters.firestore import Document, Firestore, FirestoreContention, FirestoreUnavailable, track_usage
 from wattle.adapters.identity import Account, Identity
 from wattle.adapters.identity_toolkit import IdentityUnavailable
@@ -55,7 +57,7 @@ class ExportService:
         """The JSON object, in pieces. `sign` makes the cursor of a position.
 
         Raises:
-            UserNotFound, Unavailable: before the first piece.
+            TokenRevoked, where the account is gone, and Unavailable: before the first piece.
         """
         uid = ctx.user.uid
         try:
@@ -63,7 +65,7 @@ class ExportService:
         except IdentityUnavailable as error:
             raise Unavailable("Firebase Authentication") from error
         if account is None:
-            raise UserNotFound
+            raise TokenRevoked
         profile = self._data.profile(uid, ctx.deadline)
         head = {
             "exportedAt": self._clock(),
@@ -115,7 +117,7 @@ class ExportService:
 
     def _sections(self, uid: str, deadline: Deadline) -> list[_Section]:
         def orders(after: str | None) -> Sequence[tuple[Document, Any]]:
-            found = self._data.orders(uid, after, self._page, deadline)
+            found = self._data.owned("orders", uid, after, self._page, deadline)
             events: dict[str, list[Any]] = {}
             for event in self._data.events(found, deadline):
                 events.setdefault(event.path.split("/")[1], []).append(_plain(event))
@@ -124,6 +126,9 @@ class ExportService:
         def below(name: str) -> Page:
             return lambda after: _plainly(self._data.below_user(uid, name, after, self._page, deadline))
 
+        def owned(name: Literal["installations", "deferrals"]) -> Page:
+            return lambda after: _plainly(self._data.owned(name, uid, after, self._page, deadline))
+
         def audit(after: str | None) -> Sequence[tuple[Document, Any]]:
             # Which of the shop's people it was is theirs.
             found = self._data.audit_about(uid, after, self._page, deadline)
@@ -131,7 +136,8 @@ class ExportService:
 
         return [
             *(_Section(name, below(name)) for name in (*reversed(BELOW_USER), COUNTERS)),
-            _Section("deferrals", lambda after: _plainly(self._data.deferrals(uid, after, self._page, deadline))),
+            _Section("installations", owned("installations")),
+            _Section("deferrals", owned("deferrals")),
             _Section("orders", orders),
             _Section("auditLog", audit),
         ]
@@ -172,7 +178,29 @@ def _account(account: Account) -> dict[str, Any]:
         "photoUrl": account.photo_url,
         "disabled": account.disabled,
         "claims": dict(account.claims),
-        "signInProviders": list(account.providers),
+        "initialEmail": account.initial_email,
+        "signInProviders": [provider.id for provider in account.providers],
+        "identities": [
+            {
+                "provider": provider.id,
+                "rawId": provider.raw_id,
+                "federatedId": provider.federated_id,
+                "email": provider.email,
+                "phoneNumber": provider.phone_number,
+                "displayName": provider.display_name,
+                "photoUrl": provider.photo_url,
+                "screenName": provider.screen_name,
+            }
+            for provider in account.providers
+        ],
+        "secondFactors": [
+            {
+                "displayName": factor.display_name,
+                "phoneNumber": factor.phone_number,
+                "enrolledAt": factor.enrolled_at,
+            }
+            for factor in account.second_factors
+        ],
         "createdAt": account.created_at,
         "lastSignInAt": account.last_sign_in_at,
     }

@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from wattle.adapters.firestore import Delete, Document, Firestore, Increment, Query, Reference, Transaction, Update
 from wattle.kit.retry import Deadline
@@ -49,12 +49,16 @@ class PersonalDataRepository:
         """Documents of a collection below the user, by path, after the path `after`."""
         return self._firestore.query(_below(uid, name, after, limit), deadline)
 
-    def deferrals(self, uid: str, after: str | None, limit: int, deadline: Deadline) -> list[Document]:
-        return self._firestore.query(_where("deferrals", "userId", uid, after, limit), deadline)
-
-    def orders(self, uid: str, after: str | None, limit: int, deadline: Deadline) -> list[Document]:
-        """His orders, also those that he took off his list."""
-        return self._firestore.query(_where("orders", "userId", uid, after, limit), deadline)
+    def owned(
+        self,
+        name: Literal["orders", "deferrals", "installations"],
+        uid: str,
+        after: str | None,
+        limit: int,
+        deadline: Deadline,
+    ) -> list[Document]:
+        """Documents with his id; his orders also where he took them off his list."""
+        return self._firestore.query(_where(name, "userId", uid, after, limit), deadline)
 
     def events(self, orders: Sequence[Document], deadline: Deadline) -> list[Document]:
         """The events of these orders. A round trip for each 300."""

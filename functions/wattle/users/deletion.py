@@ -2,13 +2,12 @@
 
 Closed means: his sessions are ended, the claim `accountState` keeps new ones from everything but coming back, and the
 profile says when it is going to be purged. The account is not disabled in Firebase Authentication, because he could not
-sign in again then.
+sign in again then; only where the claim has no room it is: see `accounts.control`.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wattle.accounts.claims import with_state
 from wattle.accounts.control import AccountControl, Change
 from wattle.accounts.errors import AccountDeleted, UserNotFound
 from wattle.adapters.firestore import Document, Firestore, Transaction
@@ -29,11 +28,15 @@ class DeletionService:
         self._grace = grace
 
     def close(self, ctx: Context) -> Deletion:
-        """Delete the caller's account, to be purged after the grace period. Called again it changes nothing."""
+        """Delete the caller's account, to be purged after the grace period. Called again it changes nothing.
+
+        Raises:
+            TokenRevoked: his account is gone.
+        """
         uid = ctx.user.uid
         closed: dict[str, Any] = {}
 
-        def decide(transaction: Transaction, account: Account, ended: int) -> Change:
+        def decide(transaction: Transaction, _account: Account, ended: int) -> Change:
             found = self._users.get_in(transaction, uid)
             deleted_at = found.data["deletedAt"] if found else None
             if deleted_at is None:
@@ -45,9 +48,9 @@ class DeletionService:
                     self._users.update_in(transaction, uid, {**closed, **self._bumped(found)})
             else:
                 closed.update(deletedAt=deleted_at, purgeAt=found.data["purgeAt"] if found else None)
-            return Change(claims=with_state(account.claims, AccountState.DELETED))
+            return Change(state=AccountState.DELETED)
 
-        self._accounts.end_sessions(uid, decide, ctx.deadline)
+        self._accounts.end_own_sessions(ctx, decide)
         return Deletion.stored(closed)
 
     def restore(self, uid: str, deadline: Deadline) -> None:
@@ -57,13 +60,13 @@ class DeletionService:
             AccountDeleted: the purge has begun.
         """
 
-        def decide(transaction: Transaction, account: Account, _ended: int) -> Change:
+        def decide(transaction: Transaction, _account: Account, _ended: int) -> Change:
             found = self._users.get_in(transaction, uid)
             if found is not None and found.data.get("purge") is not None:
                 raise AccountDeleted
             if found is not None and found.data["deletedAt"] is not None:
                 self._users.update_in(transaction, uid, {"deletedAt": None, "purgeAt": None, **self._bumped(found)})
-            return Change(claims=with_state(account.claims, AccountState.ACTIVE))
+            return Change(state=AccountState.ACTIVE)
 
         try:
             self._accounts.change(uid, decide, deadline)

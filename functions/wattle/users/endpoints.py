@@ -1,5 +1,5 @@
 from wattle.context import Context
-from wattle.schema import PathId
+from wattle.schema import UserId
 from wattle.services import Services
 from wattle.users.preferences import NotificationPreferences, PreferencesChange
 from wattle.users.schemas import Deletion, Profile, ProfileChange, PublicProfile
@@ -25,7 +25,7 @@ def change_preferences(services: Services, ctx: Context, body: PreferencesChange
     return services.users.change_preferences(ctx, body)
 
 
-def read_user(services: Services, ctx: Context, user_id: PathId) -> PublicProfile:
+def read_user(services: Services, ctx: Context, user_id: UserId) -> PublicProfile:
     """What anybody may know of a user.
 
     Raises:

@@ -11,7 +11,8 @@ from wattle.accounts.schemas import ChangeAddress, Login, Register
 from wattle.accounts.service import AccountService
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters.identity import Session
-from wattle.context import Caller
+from wattle.adapters.keys import KeysUnavailable
+from wattle.context import Caller, Context, Role
 from wattle.errors import WattleError
 from wattle.kit.pace import Pace
 from wattle.kit.retry import Deadline
@@ -20,7 +21,8 @@ SESSION = Session("u1", "id-token", "refresh-token", 3600)
 REGISTER = Register.model_validate({"email": "a@b.co", "password": "12345678"})
 LOGIN = Login.model_validate({"email": "a@b.co", "password": "12345678"})
 ADDRESS = ChangeAddress.model_validate({"email": "a@b.co"})
-CONTEXT = SimpleNamespace(user=Caller(uid="u1", role=None, auth_time=0, email="me@b.co", id_token="t"))
+CALLER = Caller(uid="u1", role=None, auth_time=0, email="me@b.co", id_token="t")
+CONTEXT = Context("r", Deadline.after(600), CALLER)
 
 
 class Scripted:
@@ -45,9 +47,13 @@ class Scripted:
 
 class Verifier:
     verified = True
+    role = None
+    error = None
 
     def verify(self, _token):
-        return SimpleNamespace(email_verified=self.verified, account_state=None)
+        if self.error:
+            raise self.error
+        return SimpleNamespace(email_verified=self.verified, account_state=None, role=self.role)
 
 
 @pytest.fixture
@@ -98,7 +104,8 @@ class TestRegister:
         assert self.register(accounts, time) == (None, 1.5)
 
     def test_what_is_wrong_with_any_address_is_told(self, accounts, identity, time):
-        for error, code in ((toolkit.WeakPassword("Missing [upper]"), "WEAK_PASSWORD"),
+        for error, code in ((toolkit.SignUpClosed("x"), "REGISTRATION_CLOSED"),
+                            (toolkit.WeakPassword("Missing [upper]"), "WEAK_PASSWORD"),
                             (toolkit.InvalidEmail("x"), "VALIDATION_FAILED"),
                             (toolkit.IdentityUnavailable("x"), "UNAVAILABLE")):  # fmt: skip
             identity.raises["sign_up"] = error
@@ -114,8 +121,8 @@ class TestRegister:
 
 
 class TestLogin:
-    def sign_in(self, accounts, time):
-        return outcome(lambda: accounts.sign_in(LOGIN, Deadline.after(60)), time)
+    def sign_in(self, accounts, time, **context):
+        return outcome(lambda: accounts.sign_in(CONTEXT._replace(**context), LOGIN), time)
 
     def test_every_refusal_is_the_same(self, accounts, identity, verifier, time):
         told = []
@@ -131,6 +138,19 @@ class TestLogin:
         assert told[0][0][0].name == "INVALID_CREDENTIALS"
         assert told[0][1] == 1.5
         assert identity.calls == ["sign_in"] * 5
+
+    def test_without_google_s_certificates_nobody_can_tell(self, accounts, verifier, time):
+        verifier.error = KeysUnavailable("x")
+        assert self.sign_in(accounts, time)[0][0].name == "UNAVAILABLE"
+
+    def test_who_is_not_meant_is_told_no_more_than_with_a_wrong_password(self, accounts, identity, verifier, time):
+        only = Role.ADMIN
+        right = self.sign_in(accounts, time, only=only)
+        identity.raises["sign_in"], identity.seconds["sign_in"] = toolkit.InvalidCredentials("x"), 0.01
+        assert self.sign_in(accounts, time, only=only) == right
+        assert right[1] == 1.5
+        identity.raises, verifier.role = {}, "admin"
+        assert self.sign_in(accounts, time, only=only)[0] == "a session"
 
     def test_a_success_does_not_wait(self, accounts, time):
         assert self.sign_in(accounts, time) == ("a session", 0.1)
@@ -153,3 +173,9 @@ class TestMail:
             identity.raises["mail_address_change"] = error
         assert outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time) == (None, 1.5)
         assert len(identity.calls) == 1
+
+    @pytest.mark.parametrize("error", [toolkit.SessionEnded("x"), toolkit.AccountMissing("x")])
+    def test_a_caller_without_a_session_is_told_so_whatever_the_address(self, accounts, identity, time, error):
+        identity.raises["mail_address_change"] = error
+        told, seconds = outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time)
+        assert (told[0].name, seconds) == ("TOKEN_REVOKED", 1.5)

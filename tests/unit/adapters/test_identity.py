@@ -6,7 +6,7 @@ import pytest
 from tests.scripted import Answer
 
 from wattle.adapters import identity_toolkit as identity
-from wattle.adapters.identity import ClaimsTooLong, Identity
+from wattle.adapters.identity import Identity
 from wattle.adapters.identity_toolkit import IdentityToolkit
 
 SESSION = {"localId": "u1", "idToken": "t", "refreshToken": "r", "expiresIn": "3600"}
@@ -57,6 +57,23 @@ class TestEmulator:
         assert accounts.account(user.uid).disabled is True
         assert accounts.account("nobody") is None
 
+    def test_all_that_there_is_of_somebody(self, moody, scripted):
+        provider = {
+            "providerId": "twitter.com",
+            "rawId": "7",
+            "federatedId": "http://twitter.com/7",
+            "screenName": "mia",
+        }
+        factor = {"mfaEnrollmentId": "e", "enrolledAt": "2026-11-26T00:00:00Z", "totpInfo": {}}
+        user = {"localId": "u1", "initialEmail": "old@b.co", "providerUserInfo": [provider], "mfaInfo": [factor]}
+        scripted.answer = Answer(200, {"users": [user]})
+        found = moody.account("u1")
+        assert found.initial_email == "old@b.co"
+        (where,) = found.providers
+        assert (where.id, where.raw_id, where.federated_id) == ("twitter.com", "7", "http://twitter.com/7")
+        assert (where.screen_name, where.email) == ("mia", None)
+        assert found.second_factors == [(None, None, "2026-11-26T00:00:00Z")]
+
     def test_several_at_once_and_one_by_its_address(self, accounts, backend):
         one, other = backend.user(), backend.user()
         found = accounts.accounts([one.uid, "nobody", other.uid])
@@ -87,9 +104,12 @@ class TestEmulator:
     def test_claims_have_a_longest(self, accounts, backend):
         user = backend.user()
         accounts.change(user.uid, claims={"a": "x" * 992})
-        with pytest.raises(ClaimsTooLong):
+        with pytest.raises(identity.ClaimsTooLong):
             accounts.change(user.uid, claims={"a": "x" * 993})
         assert accounts.account(user.uid).claims == {"a": "x" * 992}
+        # Bytes of UTF-8, not of escapes.
+        accounts.change(user.uid, claims={"a": "é" * 496})
+        assert accounts.account(user.uid).claims == {"a": "é" * 496}
 
     def test_an_account_is_removed_once(self, accounts, backend):
         user = backend.user()
@@ -109,11 +129,13 @@ class TestAnswers:
         ("message", "error"),
         [
             ("EMAIL_EXISTS", identity.EmailExists),
+            ("ADMIN_ONLY_OPERATION", identity.SignUpClosed),
             ("EMAIL_NOT_FOUND", identity.InvalidCredentials),
             ("INVALID_PASSWORD", identity.InvalidCredentials),
             ("INVALID_LOGIN_CREDENTIALS", identity.InvalidCredentials),
             ("WEAK_PASSWORD : Password should be at least 6 characters", identity.WeakPassword),
             ("PASSWORD_DOES_NOT_MEET_REQUIREMENTS : Missing [upper]", identity.WeakPassword),
+            ("CLAIMS_TOO_LARGE", identity.ClaimsTooLong),
             ("INVALID_EMAIL", identity.InvalidEmail),
             ("USER_DISABLED", identity.AccountDisabled),
             ("TOKEN_EXPIRED", identity.SessionEnded),

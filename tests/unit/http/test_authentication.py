@@ -16,9 +16,10 @@ from wattle.adapters.keys import KeyStore, certificates
 from wattle.adapters.tokens import TokenVerifier
 from wattle.context import Role
 from wattle.errors import WattleError
-from wattle.http.authentication import authorise, bearer, demanded, identify
+from wattle.http.authentication import EmailNotVerified, authorise, bearer, demanded, identify, signed_in
 from wattle.http.exchange import Exchange
 from wattle.http.routing import Access, Route
+from wattle.kit.retry import Deadline
 
 ADMINISTRATOR = Account(
     uid="alice",
@@ -30,7 +31,9 @@ ADMINISTRATOR = Account(
     disabled=False,
     tokens_valid_after=0,
     claims={"role": "admin"},
+    initial_email=None,
     providers=(),
+    second_factors=(),
     created_at=None,
     last_sign_in_at=None,
 )
@@ -69,7 +72,7 @@ class Sessions:
         self.revoked = False
         self.recent = True
 
-    def check(self, caller, deadline, *, at_once, returning):
+    def check(self, caller, deadline, *, at_once, returning=False):
         self.asked.append("at once" if at_once else "by the list")
         if returning:
             self.asked.append("returning")
@@ -113,7 +116,8 @@ def services(verifier, accounts, sessions):
     service = AccountService(
         accounts, verifier, control=None, deletion=None, devices=None, pace=None, confirmed_registration=True
     )
-    return SimpleNamespace(verifier=verifier, accounts=service, sessions=sessions)
+    config = SimpleNamespace(proven_addresses=False)
+    return SimpleNamespace(verifier=verifier, accounts=service, sessions=sessions, config=config)
 
 
 @pytest.fixture
@@ -218,6 +222,15 @@ class TestDemanded:
     def test_a_defect_stays_one(self):
         with pytest.raises(ZeroDivisionError), demanded(self.refuse):
             1 / 0  # noqa: B018 (stands for any)
+
+
+def test_a_callable_asks_for_a_proven_address_where_that_is_demanded(services, key):
+    header = f"Bearer {key.token(email_verified=False)}"
+    assert signed_in(header, services, Deadline.after(60))[0].uid == "alice"
+    services.config.proven_addresses = True
+    with pytest.raises(EmailNotVerified):
+        signed_in(header, services, Deadline.after(60))
+    assert signed_in(f"Bearer {key.token()}", services, Deadline.after(60))[0].uid == "alice"
 
 
 @pytest.mark.parametrize(("claim", "role"), [("admin", Role.ADMIN), ("root", None), (None, None), (["admin"], None)])

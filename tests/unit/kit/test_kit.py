@@ -104,6 +104,10 @@ class TestLogging:
         """By the square of its length these would take from ten minutes to hours."""
         assert len(redacted(part * 1_000_000)) <= 500
 
+    def test_a_path_of_a_document_goes_with_whatever_is_in_it(self):
+        said = redacted("Commit: NOT_FOUND: no projects/p/databases/(default)/documents/users/mia o'hara of auth0|5f7c")
+        assert said == "Commit: NOT_FOUND: no projects/p/databases/(default)/documents/<path>"
+
     @pytest.mark.parametrize(
         ("cut", "secret"),
         [("input_value='Alice", "Alice"), ('input_value="Alice', "Alice"), (f"eyJ{'h' * 20}.claims", "claims")],

@@ -43,6 +43,8 @@ def codes_of(bound: BoundRoute) -> list[Code]:
     if route.access not in _OF_ACCESS:
         raise TypeError(f"{route.name}: add {route.access} to _OF_ACCESS in {__name__}, with what it can refuse with")
     codes = {*_ALWAYS, *_OF_ACCESS[route.access], *_raised(bound)}
+    if route.access is not Access.PUBLIC and not route.unproven:
+        codes.add(Code.EMAIL_NOT_VERIFIED)
     if route.gated:
         codes.update(_GATED)
     if bound.body is not None:
