@@ -44,7 +44,7 @@ def poisoned(backend, user):
 
 
 def confirmed(user, order_id):
-    before = {"status": "pending", "userId": user.uid, "version": 1, "number": "W-1"}
+    before = {"status": "pending", "userId": user.uid, "version": 1, "number": "W-1", "updatedAt": utc_now()}
     return f"orders/{order_id}", before, before | {"status": "confirmed", "version": 2}
 
 
