@@ -104,7 +104,7 @@ def sales() -> Iterator[str]:
     yield f"10,000 orders at random moments, 20,000 in stock; a transaction holds a document {HELD * 1000:.0f} ms."
     yield f"Sharded from {SHARDED_FROM} pieces on: {SHARDS} shards, a hundredth lent at a time."
     yield "This is what locks allow, so it holds for a burst. For long Firestore advises about one write a second to a"
-    yield f"document: {SUSTAINED:g} order/s of a product that one document counts, {SHARDS * SUSTAINED:g} of one with {SHARDS} shards."
+    yield f"document: {SUSTAINED} order/s of a product in one document, {SHARDS * SUSTAINED} of one in {SHARDS} shards."
     yield ""
     rest = f"{'p99':>10}{'too late':>10}"
     yield f"{'orders/s':>10}{'one document: p50':>20}{rest}{'sharded: p50':>16}{rest}"
