@@ -19,24 +19,33 @@ SECTIONS: Final[Mapping[str, str]] = {
     "depth": "Page 1 and page 1,000",
     "soak": "Soak",
     "flash_sale": "Flash sale",
+    "push": "A broadcast to many people",
+    "firestore_client": "CPU of a call to Firestore, on the client's side",
+    "pipeline": "CPU of the API itself",
 }
 QUICK: Final[Mapping[str, Mapping[str, float]]] = {
     "work": {"rounds": 1, "seconds": 0.3},
     "latency": {"seconds": 0.5},
-    "concurrency": {"seconds": 0.5},
+    "concurrency": {"seconds": 0.5, "alone": 50},
     "cold": {"starts": 2},
     "depth": {"orders": 400},
     "soak": {"minutes": 0.25, "slices": 3},
     "flash_sale": {"buyers": 300, "stock": 30},
+    "push": {"people": 1_000},
+    "firestore_client": {"blocks": 2},
+    "pipeline": {"requests": 100},
 }
 FULL: Final[Mapping[str, Mapping[str, float]]] = {
     "work": {"rounds": 5, "seconds": 1.5},
     "latency": {"seconds": 5},
-    "concurrency": {"seconds": 2},
+    "concurrency": {"seconds": 2, "alone": 1_000},
     "cold": {"starts": 15},
     "depth": {"orders": 20_000},
     "soak": {"minutes": 30, "slices": 60},
     "flash_sale": {"buyers": 10_000, "stock": 1_000},
+    "push": {"people": 10_000},
+    "firestore_client": {"blocks": 10},
+    "pipeline": {"requests": 1_000},
 }
 
 

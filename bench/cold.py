@@ -13,9 +13,10 @@ GOAL: Final = 1.4
 KINDS: Final = (EMPTY, WATTLE, FLASK, EXPRESS)
 _EXPLANATION: Final = """
 From the start of the process until the first 200 of GET /health (the empty function answers anything),
-milliseconds of time and of CPU; then the first read of an order by a signed-in user, which fetches the
-certificate and connects to Firestore. The Python ones are served by functions-framework, with their bytecode
-cached. One start of each in turn; the ratio to the empty function is the median of the turns' ratios.
+milliseconds of time and of CPU; then the first read of an order by a signed-in user, for which each of them
+fetches the certificate and connects to Firestore: none has done so before. The Python ones are served by
+functions-framework, with their bytecode cached. Memory is what a container pays for (see concurrency). One
+start of each in turn; the ratio to the empty function is the median of the turns' ratios.
 """
 
 
@@ -34,7 +35,7 @@ def measure(report: Report, *, starts: int) -> None:
                 if number:  # the first writes the bytecode and warms the disk cache
                     for series, figure in zip((ready, cpu, first, memory), figures, strict=True):
                         series[kind].append(figure)
-    head = ("first 200", "min", "ratio", "CPU", "first order", "resident MB")
+    head = ("first 200", "min", "ratio", "CPU", "first order", "MB")
     missed: list[str] = []
     report.line(f"{'':<18}" + "".join(f"{name:>13}" for name in head))
     for kind in KINDS:
@@ -50,7 +51,7 @@ def measure(report: Report, *, starts: int) -> None:
 
 
 def _start(stage: Stage, kind: Kind, caller: Caller) -> tuple[float, float, float, float]:
-    """Milliseconds until ready, of CPU until then, of the first order; MB resident after it, shared pages once."""
+    """Milliseconds until ready, of CPU until then, of the first order; MB charged after it."""
     server = stage.server(kind)
     try:
         started = perf_counter()
@@ -59,6 +60,6 @@ def _start(stage: Stage, kind: Kind, caller: Caller) -> tuple[float, float, floa
         ready = (perf_counter() - started) * 1000
         cpu = server.cpu() * 1000
         order = 0.0 if kind is EMPTY else run(server.port, [SCENARIOS[0].make(caller)], clients=1, count=1).p50
-        return ready, cpu, order, server.resident()[1]
+        return ready, cpu, order, server.charged()
     finally:
         server.stop()

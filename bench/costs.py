@@ -13,53 +13,52 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "functions"))
 
+from bench.billing import DEEP, SCROLLED, SENDING_SECONDS, SESSION, SESSIONS, Use, asked, besides  # noqa: E402
+
+from bench import billing  # noqa: E402 (the path is set above)
+
 FIGURES: Final = ROOT / "bench" / "results" / "costs.json"
 PRICES: Final = ROOT / "bench" / "prices.json"
 PAGE: Final = ROOT / "docs" / "costs.md"
 USERS: Final = 100_000
-SESSIONS: Final = 20
-DAYS: Final = 30
-GIB: Final = 2**30
-# What is asked in a session, on average: an app is opened, the list is looked at twice and now and then scrolled far.
-SESSION: Final[Mapping[str, float]] = {
-    "home screen": 1,
-    "list 20": 2,
-    "list 20, page 5": 0.5,
-    "get order": 2,
-    "create order": 0.2,
-}
-DEEP: Final = 5
-# The functions' own (exports.py).
-VCPU, MEMORY_GIB = 1, 0.25
-# An order with its event and indexes, and one line of the log: kilobytes, measured and rounded up.
-ORDER_KB, LINE_KB = 4, 0.6
+OURS: Final = "Wattle"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one request costs; `bytes` are those of the answer, compressed where the server does that."""
+    """What one request costs, or several `requests` together; `bytes` are those of the answers, compressed where the
+    server does that."""
 
     reads: int
     writes: int
     deletes: int
     calls: int
     bytes: int
+    requests: int = 1
+
+    def __add__(self, other: "Call") -> "Call":
+        return Call(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
 def measure() -> dict[str, Any]:
     """The figures that the page is made of."""
-    return {"ours": _by_route(), "requests": _compared()}
+    from bench.besides import measured  # noqa: PLC0415 (only who measures needs what only tests need)
+    from bench.stage import machine  # noqa: PLC0415 (as above)
+
+    return {"machine": machine(), "ours": _by_route(), "requests": _compared(), "besides": measured()}
 
 
 def _by_route() -> list[dict[str, Any]]:
-    from tests.backend import Backend  # noqa: PLC0415 (only who measures needs what only tests need)
+    from tests.backend import Backend  # noqa: PLC0415 (as above)
     from tests.costs import measured  # noqa: PLC0415 (as above)
     from tests.people import People  # noqa: PLC0415 (as above)
     from tests.samples import World  # noqa: PLC0415 (as above)
@@ -96,138 +95,176 @@ def _compared() -> dict[str, dict[str, dict[str, int]]]:
             http = httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60)
             stack.callback(http.close)
             http.headers.update({"Authorization": f"Bearer {caller.token}", "Accept-Encoding": "gzip"})
-            asked = [(s.name, s.make(caller)) for s in SCENARIOS]
-            paths = [(name, request.method, request.path, request.body) for name, request in asked]
-            paths.append((f"list 20, page {DEEP}", "GET", path_of_page(server.kind, http, DEEP), None))
-            for name, method, path, body in paths:
+
+            def ask(method: str, path: str, body: Any = None, http: httpx.Client = http) -> Call:
                 before = meter.total()
                 answer = http.request(method, path, json=body)
                 answer.raise_for_status()
                 bill = meter.total() - before
                 size = int(answer.headers["Content-Length"])
-                call = Call(bill.reads, bill.writes, bill.deletes, bill.calls, size)
+                return Call(bill.reads, bill.writes, bill.deletes, bill.calls, size)
+
+            calls = {}
+            for scenario in SCENARIOS:
+                request = scenario.make(caller)
+                calls[scenario.name] = ask(request.method, request.path, request.body)
+            pages = [ask("GET", path_of_page(server.kind, http, number)) for number in range(2, DEEP + 1)]
+            calls[SCROLLED], calls[f"list 20, page {DEEP}"] = reduce(add, pages), pages[-1]
+            for name, call in calls.items():
                 figures.setdefault(name, {})[server.kind.title] = asdict(call)
     return figures
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
-    """US dollars."""
-
-    firestore: float
-    cloud_run: float
-    network: float
-
-    @property
-    def total(self) -> float:
-        return self.firestore + self.cloud_run + self.network
-
-
-def month(requests: Mapping[str, Mapping[str, Mapping[str, int]]], server: str, prices: Mapping[str, Any]) -> Month:
-    """What USERS cost by list prices, less what is free. Each request is billed as if it was alone: the most it may."""
-    sessions = USERS * SESSIONS
-
-    def total(what: str) -> float:
-        return sessions * sum(times * requests[name][server][what] for name, times in SESSION.items())
-
-    database, run, network = prices["firestore"], prices["cloud_run"], prices["network"]
-    firestore = sum(
-        max(0.0, total(what) - DAYS * database[f"free_{what}_day"]) / 100_000 * database[f"{what}_per_100k"]
-        for what in ("reads", "writes", "deletes")
-    )
-    count = sessions * sum(SESSION.values())
-    seconds = count * run["billed_in_seconds_of"]
-    free = run["free_usd"]
-    cloud_run = (
-        max(0.0, seconds * VCPU * run["vcpu_second"] - free["cpu"])
-        + max(0.0, seconds * MEMORY_GIB * run["gib_second"] - free["memory"])
-        + max(0.0, count / 1e6 * run["requests_per_million"] - free["requests"])
-    )
-    # Half a kilobyte of headers each.
-    egress = (total("bytes") + count * 512) / GIB * network["gib_to_1_tib"]
-    return Month(firestore, cloud_run, egress)
-
-
 def page(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     """docs/costs.md."""
-    requests = figures["requests"]
+    requests, steps = figures["requests"], figures["besides"]
     servers = list(next(iter(requests.values())))
     compared = [
         (name, *(_said(requests[name][server]) for server in servers))
         for name in (*SESSION, *(name for name in requests if name not in SESSION))
     ]
-    costs = [(server, month(requests, server, prices)) for server in servers]
-    bills = [
-        (server, *(f"{usd:,.2f}" for usd in (cost.firestore, cost.cloud_run, cost.network, cost.total)))
-        for server, cost in costs
-    ]
+    sessions = USERS * SESSIONS
+    bills = [(server, *_bill(asked(requests, server, prices) * sessions, prices, free=True)) for server in servers]
+    more = besides(steps, prices) * sessions
     columns = ("reads", "writes", "deletes", "calls", "waits", "identity")
+    besides_columns = ("reads", "writes", "expired", "requests", "events", "pushes")
     parts = (
-        _HEAD,
+        _HEAD.format(machine="\n".join(figures["machine"].splitlines())),
         _table(("reads / writes / calls / bytes", *servers), compared),
-        _MIDDLE,
-        _table(("USD a month", "Firestore", "Cloud Run", "network", "together"), bills),
-        _beside(prices),
+        _MONTH,
+        _table(("USD a month", *_BILL), bills),
+        _BESIDES,
+        *(
+            text
+            for kind, steps_of_kind in steps.items()
+            for text in (
+                _table(
+                    (f"for each {kind}", *besides_columns),
+                    [_step(*one, besides_columns) for one in steps_of_kind.items()],
+                ),
+                "",
+            )
+        ),
+        "In that month, with all that is free used up by the requests above:\n",
+        _table(("USD a month", *_BILL), [("what Wattle does besides", *_bill(more, prices, free=False))]),
+        _beside(asked(requests, OURS, prices) * sessions, more, prices),
+        _DIRECTLY,
         _LAST,
         _table(("route", *columns), [_row(cost, columns) for cost in figures["ours"]]),
     )
     return "\n".join(parts) + "\n"
 
 
-_HEAD: Final = f"""# What it costs
+_HEAD: Final = """# What it costs
 
 Generated by `make costs`; `make lint` checks it, and a test holds the figures against the code. Prices are Google's
 list prices for Sydney, in one file with their sources and how each was checked:
-[bench/prices.json](../bench/prices.json).
+[bench/prices.json](../bench/prices.json). The counts are of
+
+```text
+{machine}
+```
 
 ## A request, here and elsewhere
 
 The same requests to Wattle and to the references in `bench/reference`, which answer the same, counted by a proxy
-between each server and Firestore. The list has 20 orders a page; the references page by offset, so page {DEEP} also
-reads the pages before it. Calls that go side by side, such as a home screen's, count one each; an order is made without
+between each server and Firestore. The list has 20 orders a page; the references page by offset, so each page also
+reads those before it. Calls that go side by side, such as a home screen's, count one each; an order is made without
 an `Idempotency-Key`. Bytes are those of the answer to a client that takes gzip.
 """
-_MIDDLE: Final = f"""
-## A month
+_MONTH: Final = f"""
+## A month of what all three do
 
 {USERS:,} users with {SESSIONS} sessions each. A session:
 {", ".join(f"{n:g} x {name}" for name, n in SESSION.items())}.
-Every request is billed as if it ran alone, rounded up to 100 ms of one vCPU and 256 MiB: that is the most it can be,
-and what it is at a few requests a second. At more, requests share an instance, and what counts is CPU time:
-[bench/results/work.txt](../bench/results/work.txt). What is free is subtracted; discounts are not. The references
-do not compress, as the guides they follow do not; a team that adds that pays for the network what Wattle does.
+Whoever scrolls to page {DEEP} asks for the pages before it, in all three. Every request is billed as one that has a
+warm instance to itself and is answered within 100 ms: 100 ms of one vCPU and 256 MiB. Requests that overlap share an
+instance and cost less, and what counts then is CPU time: [bench/results/work.txt](../bench/results/work.txt). A cold
+start costs more, as `min_instances` is 0: its time is billed, too ([cold](../bench/results/cold.txt)). What is free is
+subtracted; discounts are not. The references do not compress, as the guides they follow do not; a team that adds that
+pays for the network what Wattle does.
 """
-_LAST: Final = """## Every route
+_BILL: Final = ("Firestore", "Cloud Run", "network", "together")
+_BESIDES: Final = f"""
+## What Wattle does besides
+
+The references have nothing of this, so it is not in the table above, and not in their month: no `Idempotency-Key`, no
+registered devices, no inbox with its counter, no push and no ledger of it, no administrator who moves an order, no
+TTL. A team that adds them pays for them. Counted by the adapter, with customers of whom half have one phone and half
+two. `expired` are documents that the TTL policy deletes after their time: Google bills them as deletes, and none of
+them is free. `events` start a function. A session registers its phone once, and each session of a month is on a day of
+its own: a renewal writes once a day at most. Rate limits leave no document: up to three orders a minute are let through
+on trust (`rate_limits/service.py`), and whoever is faster leaves one, which expires. An event that sends a push is
+taken to last {SENDING_SECONDS:g} s, any other below 100 ms; Firestore's events themselves are taken to be free.
+"""
+_DIRECTLY: Final = """
+## What apps read directly
+
+The [rules](../rules/firestore.rules) let an app read its user's profile, messages and orders, and the products, past
+the API: nothing is billed to Cloud Run, and the reads are Firestore's as always
+([pricing](https://firebase.google.com/docs/firestore/pricing)).
+
+- A listener bills a read for each document that it brings at first, at least one, and then one for each change. Its
+  first 20 orders cost what `GET /v1/orders?limit=20` does, USD 0.0000076; what changes afterwards one read each, where
+  an app that asks again pays for 20.
+- A listener that was away for more than 30 minutes bills all of its documents again. An app that is opened once a day
+  reads its 20 orders each day, as with the API; `updatedAfter` of the API then brings what has changed, for one read at
+  least.
+- The rule for an order's events looks up the order (`get()`): one read more for each query of events, however many it
+  finds. No other rule reads a document.
+- Marking a message as read directly is one write, and an event, which counts the unread messages again: two reads and a
+  write. `POST /v1/notifications/{id}/read` costs two reads and two writes, and an event that
+  finds the counter right for two reads.
+"""
+_LAST: Final = """
+## Every route
 
 As the adapter counts a plain, successful call, and cases in which the bill depends on what is asked. `calls` are those
 to Firestore, `waits` those of them that follow one another, `identity` calls to Identity Toolkit.
 """
 
 
-def _beside(prices: Mapping[str, Any]) -> str:
-    orders = USERS * SESSIONS * SESSION["create order"]
-    gib = orders * ORDER_KB * 1024 / GIB
-    lines = USERS * SESSIONS * sum(SESSION.values()) * LINE_KB * 1024 / GIB
-    logging, storage = prices["logging"], prices["firestore"]["storage_gib_month"]
-    return f"""
-Beside that, whoever serves it:
+def _bill(use: Use, prices: Mapping[str, Any], *, free: bool) -> tuple[str, ...]:
+    parts = (
+        billing.firestore(use, prices, free=free),
+        billing.cloud_run(use.seconds, use.requests + use.events, prices, free=free),
+        billing.network(use, prices),
+    )
+    return tuple(f"{usd:,.2f}" for usd in (*parts, sum(parts)))
 
-- {orders:,.0f} orders of {ORDER_KB} KiB with their indexes: {gib:.1f} GiB more each month, USD {gib * storage:.2f} a
-  month for each month's;
-- {lines:.1f} GiB of log, of which {logging["free_gib"]} GiB are free;
-- sign-in: nothing with Firebase Authentication, USD {people(USERS, prices):,.2f} with Identity Platform;
+
+def _beside(use: Use, more: Use, prices: Mapping[str, Any]) -> str:
+    orders = USERS * SESSIONS * SESSION["create order"]
+    stored, kept, entries = billing.orders_gib(orders), billing.kept_gib(orders), billing.entries_gib(more.expired)
+    database, free_gib = prices["firestore"], prices["logging"]["free_gib"]
+    of_storage = database["storage_gib_month"]
+    of_expired = more.expired / 1e5 * database["deletes_per_100k"]
+    signed_in = billing.people(USERS, prices)
+    return f"""
+Of it USD {of_expired:.2f} are for the {more.expired:,.0f} documents that expire, in the long run as many as are made.
+
+## Beside that
+
+Whoever serves it:
+
+- {orders:,.0f} orders of {billing.ORDER_KB} KiB with their indexes: {stored:.1f} GiB more each month, for which
+  USD {stored * of_storage:.2f} a month are due from then on;
+- {billing.log_gib(use):.1f} GiB of log, of which {free_gib} GiB are free;
+- sign-in: nothing with Firebase Authentication, USD {signed_in:,.2f} with Identity Platform.
+
+And what Wattle does besides:
+
+- inbox and ledger, {billing.ENTRY_DAYS} days of about {billing.ENTRY_KB} KiB a document: {entries:.1f} GiB,
+  USD {entries * of_storage:.2f} a month;
+- events and audit log of the orders, kept for good: {kept:.1f} GiB more each month, for which
+  USD {kept * of_storage:.2f} a month are due from then on;
+- {billing.log_gib(more):.1f} GiB of log more;
 - FCM: nothing.
 """
 
 
-def people(active: float, prices: Mapping[str, Any]) -> float:
-    """What so many monthly active users cost with Identity Platform, US dollars."""
-    cost, below = 0.0, 0.0
-    for up_to, price in prices["identity_platform"]["monthly_active_users"]:
-        upper = active if up_to is None else min(active, up_to)
-        cost += max(0.0, upper - below) * price
-        below = upper
-    return cost
+def _step(name: str, step: Mapping[str, float], columns: Sequence[str]) -> tuple[str, ...]:
+    return (name, *(f"{step[column]:g}" for column in columns))
 
 
 def _said(call: Mapping[str, int]) -> str:

@@ -62,6 +62,11 @@ class Result:
     def count(self) -> int:
         return len(self.times)
 
+    @property
+    def in_flight(self) -> float:
+        """How many were under way, on average (Little's law)."""
+        return sum(self.times) / 1000 / self.seconds
+
 
 def run(  # noqa: PLR0913 (what a load is)
     port: int,

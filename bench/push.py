@@ -1,59 +1,43 @@
-"""A broadcast to many people with three phones each, of which some are gone: how fast, how much memory, how exactly.
+"""A broadcast to many people with three phones each, of which some are gone: how fast, how much memory, how exactly."""
 
-    .venv/bin/python bench/push.py              10,000 people, 5 % of their phones gone
-    .venv/bin/python bench/push.py --people 500
-
-It starts fireemu and the FCM sink, fills them, and sends from a process of its own, as one instance of the function
-does, whose memory is what the table says. Then it looks at every phone, inbox and counter.
-
-fireemu scans a collection for each query (80 ms for 100,000 documents), which the real Firestore does not: the more
-people, the more the numbers are fireemu's.
-"""
-
-import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "functions"))
+import httpx
+from bench.push_sender import AT_ONCE, connect, soon
+from bench.servers import ROOT
+from bench.stage import Report, Stage
 
-import httpx  # noqa: E402 (the path is set above)
-
-from firesuite.ports import Ports  # noqa: E402
-from firesuite.project import Project  # noqa: E402
-from firesuite.suite import Suite  # noqa: E402
-from wattle import config  # noqa: E402
-from wattle.adapters.fcm import Fcm  # noqa: E402
-from wattle.adapters.firestore import Firestore, Query, Update, Write, track_usage  # noqa: E402
-from wattle.adapters.firestore.client import open_channel  # noqa: E402
-from wattle.broadcasts.delivery import QUEUE  # noqa: E402
-from wattle.broadcasts.schemas import NewBroadcast  # noqa: E402
-from wattle.context import Caller, Context, Role  # noqa: E402
-from wattle.devices.service import installation_key  # noqa: E402
-from wattle.kit.retry import Deadline  # noqa: E402
-from wattle.services import Services  # noqa: E402
-from wattle.users.preferences import NotificationPreferences  # noqa: E402
+from firesuite.suite import Suite
+from wattle.adapters.firestore import Query, Update, Write
+from wattle.broadcasts.schemas import NewBroadcast
+from wattle.context import Caller, Context, Role
+from wattle.devices.service import installation_key
+from wattle.services import Services
+from wattle.users.preferences import NotificationPreferences
 
 PHONES: Final = 3
 STALE: Final = 0.05
 MEMORY_MOST: Final = 200
 """MB that the sender may take."""
+_EXPLANATION: Final = f"""
+People with {PHONES} phones each, of which {STALE:.0%} are gone. One process sends, as one instance of the
+function does, {AT_ONCE} chunks of 100 people at a time, which is the rate limit of its queue; memory is the
+most that it had resident. Afterwards every phone, inbox and counter is looked at: each phone that is left got
+the message once. The local Firestore scans a collection for each query (80 ms for 100,000 documents), which
+production does not: the more people, the more the seconds are its own. Reads, writes and round trips are for
+each person.
+"""
 _WRITES: Final = 400
-# The queue function's rate limit is five tasks at a time; one instance gets them all here.
-_AT_ONCE: Final = 5
 
 
 @dataclass(frozen=True)
@@ -74,77 +58,7 @@ class Result:
     wrong: list[str]
 
 
-class Queue:
-    """Tasks, in the sender's memory."""
-
-    def __init__(self) -> None:
-        self.tasks: list[dict[str, Any]] = []
-
-    def enqueue(self, function: str, data: dict[str, Any]) -> None:
-        assert function == QUEUE
-        self.tasks.append(data)
-
-
-def connect(project: str, environment: dict[str, str]) -> tuple[Services, Queue]:
-    """The services as a function's process has them, on the emulators of the environment."""
-    settings = config.read(
-        {**environment, "GCLOUD_PROJECT": project, "WEB_API_KEY": "k", "SIGNING_SECRET": "s" * 32, "K_SERVICE": ""}
-    )
-    channel, credentials = open_channel(settings.firestore_emulator)
-    queue = Queue()
-    services = Services(
-        settings,
-        firestore=Firestore(project, channel, credentials),
-        identity=None,  # type: ignore[arg-type]  # (nobody signs in)
-        verifier=None,  # type: ignore[arg-type]
-        fcm=Fcm(project, settings.fcm_emulator),
-        app_check=None,
-        tasks=queue,
-        clock=lambda: datetime.now(UTC),
-    )
-    return services, queue
-
-
-def peak_memory() -> float:
-    """The most that this process had resident, in MB."""
-    # getrusage says what the process had that started this one, where that was more.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def soon() -> Deadline:
-    return Deadline.after(250)
-
-
-def send(project: str, broadcast: str) -> None:
-    """The sender's process: every task of a broadcast; prints what it took as JSON."""
-    services, queue = connect(project, dict(os.environ))
-    started = time.monotonic()
-    reads = writes = round_trips = 0
-
-    def work(task: dict[str, Any]) -> tuple[int, int, int]:
-        with track_usage() as usage:
-            services.broadcast_delivery.send_chunk(task["broadcastId"], task["chunk"], soon())
-        return usage.reads, usage.writes + usage.deletes, usage.round_trips
-
-    services.broadcast_delivery.fan_out(broadcast, soon())
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for used in pool.map(work, queue.tasks):
-            reads, writes, round_trips = reads + used[0], writes + used[1], round_trips + used[2]
-    print(
-        json.dumps(
-            {
-                "seconds": time.monotonic() - started,
-                "memory_mb": peak_memory(),
-                "reads": reads,
-                "writes": writes,
-                "round_trips": round_trips,
-            }
-        )
-    )
-
-
-def measure(suite: Suite, people: int) -> Result:
+def send_to(suite: Suite, people: int) -> Result:
     """Fill a project of the suite's that has no triggers, send a broadcast to all, and look at what came of it."""
     control = suite.control
     session = control.create_session(f"demo-bench-{uuid.uuid4().hex[:8]}")
@@ -165,8 +79,8 @@ def measure(suite: Suite, people: int) -> Result:
             for target in stale:
                 http.put(f"{sink}/targets/{target}", json={"error": "UNREGISTERED"}).raise_for_status()
             broadcast = _order(services, uids)
-            arguments = [sys.executable, __file__, "--send", broadcast, "--project", session.project]
-            sender = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True)
+            arguments = [sys.executable, "-m", "bench.push_sender", session.project, broadcast]
+            sender = subprocess.run(arguments, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
             took = json.loads(sender.stdout)
             messages = http.get(f"{sink}/messages").json()["messages"]
         received = Counter(entry["message"]["fid"] for entry in messages)
@@ -283,24 +197,14 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join("".join(f"{cell:>12}" for cell in row) for row in rows)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="a broadcast to many people")
-    parser.add_argument("--people", type=int, nargs="*", default=[100, 1_000, 10_000])
-    parser.add_argument("--send", metavar="BROADCAST", help="be the sender's process")
-    parser.add_argument("--project")
-    options = parser.parse_args()
-    if options.send:
-        send(options.project, options.send)
-        return 0
-    with Suite(Project.load(ROOT), ports=Ports.free()) as suite:
-        results = [measure(suite, people) for people in options.people]
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs\n")
-    print(table(results))
-    problems = [f"{r.people} people: not {what}" for r in results for what in r.wrong]
-    problems += [f"{r.people} people: {r.memory_mb:.0f} MB" for r in results if r.memory_mb > MEMORY_MOST]
-    print("\n".join(problems), file=sys.stderr)
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def measure(report: Report, *, people: int) -> None:
+    """To so many people, after a tenth and a hundredth of them."""
+    report.paragraph(_EXPLANATION)
+    report.line()
+    with Stage() as stage:
+        results = [send_to(stage.suite, some) for some in (people // 100, people // 10, people)]
+    report.line(table(results))
+    report.line()
+    report.goal("everything as it should be", [f"{r.people:,} people: not {what}" for r in results for what in r.wrong])
+    above = [f"{r.people:,} people, {r.memory_mb:.0f} MB" for r in results if r.memory_mb > MEMORY_MOST]
+    report.goal(f"the sender below {MEMORY_MOST} MB", above)

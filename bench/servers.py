@@ -1,12 +1,14 @@
 """The servers that are compared, each a process of its own, and what the kernel says of them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,10 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 REFERENCE: Final = ROOT / "bench" / "reference"
 START_SECONDS: Final = 60.0
 _TICK: Final = os.sysconf("SC_CLK_TCK")
-_PAGE_KB: Final = 1024
+_MB: Final = 1024  # kB, in which /proc counts
+# The first line of a mapping in /proc/PID/smaps: inode and path.
+_MAPPING: Final = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ (\d+) *(.*)")
+_SHARED_MEMORY: Final = ("/memfd:", "/dev/", "/SYSV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +128,24 @@ class Server:
         """Seconds of CPU that it and its children have used, in user and kernel mode."""
         return sum(_cpu(pid) for pid in self._pids())
 
-    def resident(self) -> tuple[float, float]:
-        """MB resident: the sum over its processes (RSS), and with shared pages counted once (PSS)."""
-        totals = [0.0, 0.0]
+    def resident(self) -> float:
+        """MB resident, the sum over its processes: pages that they share count for each."""
+        return sum(_rollup(pid)["Rss"] for pid in self._pids()) / _MB
+
+    def charged(self) -> float:
+        """MB that a container with nothing else in it is charged for.
+
+        Pages that belong to no file count as PSS, which divides them among these processes alone: nobody else has them.
+        Pages of files count whole, once for each file: PSS would divide them by whoever else on the machine maps them.
+        """
+        own = 0
+        files: dict[str, int] = {}
         for pid in self._pids():
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Rss:"):
-                    totals[0] += int(line.split()[1]) / _PAGE_KB
-                elif line.startswith("Pss:"):
-                    totals[1] += int(line.split()[1]) / _PAGE_KB
-        return totals[0], totals[1]
+            sizes = _rollup(pid)
+            own += sizes["Pss_Anon"] + sizes["Pss_Shmem"]
+            for path, size in _file_pages(pid).items():
+                files[path] = max(size, files.get(path, 0))
+        return (own + sum(files.values())) / _MB
 
     def _pids(self) -> list[int]:
         if self._process is None:
@@ -180,3 +193,22 @@ def _cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     # Fields 14 to 17 of proc(5): its own time and that of children it has waited for.
     return sum(map(int, fields[11:15])) / _TICK
+
+
+def _rollup(pid: int) -> dict[str, int]:
+    """Of all mappings of a process, kB by name."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+
+
+def _file_pages(pid: int) -> Counter[str]:
+    """kB resident of each file that a process maps, without the pages that it has a copy of its own of."""
+    found: Counter[str] = Counter()
+    path = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if mapping := _MAPPING.fullmatch(line):
+            path = mapping[2] if mapping[1] != "0" and not mapping[2].startswith(_SHARED_MEMORY) else ""
+        elif path and line.startswith(("Rss:", "Anonymous:")):
+            name, size, _ = line.split()
+            found[path] += int(size) if name == "Rss:" else -int(size)
+    return found

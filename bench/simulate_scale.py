@@ -4,7 +4,8 @@
     python -m bench.simulate_scale --keep    and keep it as bench/results/scale.txt, and its tables in docs/scale.md
 
 Nothing here was measured at that size. What a request costs in CPU is read from bench/results/work.txt and what it is
-billed from bench/results/costs.json; a session is that of docs/costs.md. The rest are the assumptions that are printed.
+billed from bench/results/costs.json; a session, and what follows it, is that of docs/costs.md. The rest are the
+assumptions that are printed.
 """
 
 import argparse
@@ -12,24 +13,34 @@ import math
 import random
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from bench import costs
+from bench.billing import DEEP, SCROLLED, SESSION, SESSIONS, Use, asked, besides
+
+from bench import billing, costs
 from wattle.catalog.stock import GATHERED_BELOW, SHARDED_FROM, SHARDS
 
 POPULATIONS: Final = (10_000, 1_000_000, 100_000_000)
 DAY: Final = 86_400
 # The busiest second of a month against its average second.
 PEAK: Final = 5
-# Of an instance's CPU: above, p99 grows faster than what is saved (bench/results/latency.txt: 60 requests a second).
+# Of an instance's CPU: what Cloud Run has its instances at (https://cloud.google.com/run/docs/about-instance-autoscaling).
+# bench/results/latency.txt says how long requests take at half of it.
 BUSY: Final = 0.6
+# Months after which storage is looked at.
+MONTHS_KEPT: Final = 12
+# Writes a second to an index range that grows (Firestore, "Quotas and limits").
+RANGE: Final = 500
+# Seconds of CPU of an event: assumed, five times what the API takes to make an order.
+EVENT_CPU: Final = 0.005
 # A transaction holds a document from its read to the end of its commit: two round trips of 8 ms and the commit's own.
 HELD: Final = 0.02
 PATIENCE: Final = 20.0
-OURS: Final = "Wattle"
+# Writes a second to one document that Firestore takes for as long as one likes ("Soft limits").
+SUSTAINED: Final = 1
 WORK: Final = costs.ROOT / "bench" / "results" / "work.txt"
 RESULT: Final = costs.ROOT / "bench" / "results" / "scale.txt"
 PAGE: Final = costs.ROOT / "docs" / "scale.md"
@@ -92,10 +103,12 @@ def sales() -> Iterator[str]:
     yield "A product that everybody orders: how long an order waits for the document that counts the stock."
     yield f"10,000 orders at random moments, 20,000 in stock; a transaction holds a document {HELD * 1000:.0f} ms."
     yield f"Sharded from {SHARDED_FROM} pieces on: {SHARDS} shards, a hundredth lent at a time."
+    yield "This is what locks allow, so it holds for a burst. For long Firestore advises about one write a second to a"
+    yield f"document: {SUSTAINED} order/s of a product in one document, {SHARDS * SUSTAINED} of one in {SHARDS} shards."
     yield ""
     rest = f"{'p99':>10}{'too late':>10}"
     yield f"{'orders/s':>10}{'one document: p50':>20}{rest}{'sharded: p50':>16}{rest}"
-    for rate in (10, 40, 60, 200, 400):
+    for rate in (1, 10, 40, 60, 200, 400):
         sale = Sale(10_000, rate, 20_000)
         yield f"{rate:>10}" + "".join(
             _waits(waits, width) for waits, width in ((sale.single(), 20), (sale.sharded(), 16))
@@ -113,97 +126,129 @@ def cpu_of_requests() -> dict[str, float]:
     """Seconds of CPU of each request at 16 clients, as `make bench SECTIONS=work` printed them."""
     found = {match["name"]: 1 / int(match["per_second"]) for match in _ROW.finditer(WORK.read_text(encoding="utf-8"))}
     # A cursor makes every page cost what the first does.
-    return found | {f"list 20, page {costs.DEEP}": found["list 20"]}
+    return found | {SCROLLED: (DEEP - 1) * found["list 20"]}
 
 
-def populations(requests: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[str]:
+def populations(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[str]:
     cpu = cpu_of_requests()
-    asked = sum(costs.SESSION.values())
-    of_session = sum(times * cpu[name] for name, times in costs.SESSION.items())
-    session = ", ".join(f"{times:g} x {name}" for name, times in costs.SESSION.items())
-    yield f"A session: {session}; {costs.SESSIONS} a month and user."
+    answering = asked(figures["requests"], costs.OURS, prices)
+    more = besides(figures["besides"], prices)
+    moves = sum(step["requests"] for step in figures["besides"]["order"].values())
+    of_session = sum(times * cpu[name] for name, times in SESSION.items())
+    # What the phone asks for and what administrators do is taken to cost what a created order does.
+    session = Session(answering + more, of_session + more.requests * cpu["create order"], more.events * EVENT_CPU)
+    said = ", ".join(f"{times:g} x {name}" for name, times in SESSION.items())
+    yield f"A session: {said}; {SESSIONS} a month and user."
     yield (
-        f"CPU of a request {of_session / asked * 1000:.2f} ms (on the machine of work.txt), instances {BUSY:.0%} busy, "
-        f"the busiest second {PEAK} times the average."
+        f"With what Wattle does besides: {session.use.requests:.1f} requests, {session.use.events:.1f} events, "
+        f"{session.use.reads:.1f} reads, {session.use.writes:.1f} writes, {session.use.expired:.1f} deletes by TTL."
     )
+    yield (
+        f"CPU of a request {session.cpu / session.use.requests * 1000:.2f} ms (on the machine of work.txt), "
+        f"of an event {EVENT_CPU * 1000:g} ms (assumed),"
+    )
+    yield f"instances {BUSY:.0%} busy, the busiest second {PEAK} times the average."
     yield ""
-    rows = [Population(users, requests, prices, asked, of_session) for users in POPULATIONS]
-    lines: Mapping[str, Any] = {
-        "requests/s, average": lambda p: f"{p.average:,.1f}",
-        "requests/s, busiest": lambda p: f"{p.busiest:,.0f}",
+    rows = [Population(users, session, prices) for users in POPULATIONS]
+    lines: Mapping[str, Callable[[Population], str]] = {
+        "requests/s, average": lambda p: f"{p.average(p.use.requests):,.1f}",
+        "requests/s, busiest": lambda p: f"{p.busiest(p.use.requests):,.0f}",
+        "events/s, busiest": lambda p: f"{p.busiest(p.use.events):,.0f}",
         "instances, busiest": lambda p: f"{p.instances:,}",
-        "reads/s, busiest": lambda p: f"{p.per_second('reads'):,.0f}",
-        "writes/s, busiest": lambda p: f"{p.per_second('writes'):,.1f}",
+        "  for events": lambda p: f"{p.instances_for_events:,}",
+        "reads/s, busiest": lambda p: f"{p.busiest(p.use.reads):,.0f}",
+        "writes/s, busiest": lambda p: f"{p.busiest(p.use.writes):,.1f}",
         "orders/s, busiest": lambda p: f"{p.orders:,.1f}",
-        "of one index range": lambda p: f"{p.orders / 500:.2%}",
-        "of ten ranges": lambda p: f"{p.orders / 5000:.2%}",
-        "messages/s, busiest": lambda p: f"{p.messages:,.0f}",
-        "of FCM's 10,000/s": lambda p: f"{p.messages / 10_000:.2%}",
+        "of one index range": lambda p: f"{p.orders / RANGE:.2%}",
+        "of ten ranges": lambda p: f"{p.orders / RANGE / 10:.2%}",
+        "devices/s, busiest": lambda p: f"{p.busiest(p.sessions):,.1f}",
+        "of lastSeenAt's range": lambda p: f"{p.busiest(p.sessions) / RANGE:.2%}",
+        "audit entries/s, busiest": lambda p: f"{p.orders * moves:,.1f}",
+        "of auditLog's range": lambda p: f"{p.orders * moves / RANGE:.2%}",
+        "messages/s, busiest": lambda p: f"{p.busiest(p.use.pushes):,.0f}",
+        "of FCM's 10,000/s": lambda p: f"{p.busiest(p.use.pushes) / 10_000:.2%}",
         "USD: Firestore": lambda p: f"{p.firestore:,.0f}",
         "USD: Cloud Run": lambda p: f"{p.cloud_run:,.0f}",
         "USD: network": lambda p: f"{p.network:,.0f}",
-        "USD a month": lambda p: f"{p.firestore + p.cloud_run + p.network:,.0f}",
-        "USD: Identity Pl.": lambda p: f"{costs.people(p.users, prices):,.0f}",
+        "USD: logging": lambda p: f"{p.logging:,.0f}",
+        "USD: storage": lambda p: f"{p.storage:,.0f}",
+        "USD a month": lambda p: f"{p.usd:,.0f}",
+        "USD: Identity Pl.": lambda p: f"{billing.people(p.users, prices):,.0f}",
     }
     yield f"{'users':<24}" + "".join(f"{row.users:>16,}" for row in rows)
-    for name, said in lines.items():
-        yield f"{name:<24}" + "".join(f"{said(row):>16}" for row in rows)
+    for name, figure in lines.items():
+        yield f"{name:<24}" + "".join(f"{figure(row):>16}" for row in rows)
+
+
+class Session(NamedTuple):
+    """What one uses with all that Wattle does besides; seconds of CPU for its requests, and for its events."""
+
+    use: Use
+    cpu: float
+    event_cpu: float
 
 
 class Population:
     """So many users, in the busiest second and in a month."""
 
-    def __init__(
-        self, users: int, requests: Mapping[str, Any], prices: Mapping[str, Any], asked: float, cpu: float
-    ) -> None:
+    def __init__(self, users: int, session: Session, prices: Mapping[str, Any]) -> None:
         self.users = users
-        self._requests = requests
-        self.sessions = users * costs.SESSIONS
-        month = costs.DAYS * DAY
-        count = self.sessions * asked
-        self.average = count / month
-        self.busiest = self.average * PEAK
-        self.instances = max(1, math.ceil(self.busiest * cpu / asked / BUSY))
-        self.orders = self.sessions * costs.SESSION["create order"] / month * PEAK
-        # An order is confirmed, sent and delivered: three messages, to one phone and a half.
-        self.messages = self.orders * 3 * 1.5
-        database, run, network = prices["firestore"], prices["cloud_run"], prices["network"]
-        self.firestore = sum(
-            max(0.0, self._total(what) - costs.DAYS * database[f"free_{what}_day"]) / 1e5 * database[f"{what}_per_100k"]
-            for what in ("reads", "writes", "deletes")
-        )
+        self.sessions = users * SESSIONS
+        self.use = session.use * self.sessions
+        orders = self.sessions * SESSION["create order"]
+        self.orders = self.busiest(orders)
+        self.instances = self._instances(session.cpu)
+        self.instances_for_events = self._instances(session.event_cpu)
+        self.firestore = billing.firestore(self.use, prices, free=True)
         # An instance is billed while it serves at least one request: alone most of the time at first, CPU-bound later.
-        alone = month * (1 - math.exp(-self.average * run["billed_in_seconds_of"]))
-        seconds = max(alone, self.sessions * cpu / BUSY)
-        free = run["free_usd"]
-        self.cloud_run = (
-            max(0.0, seconds * costs.VCPU * run["vcpu_second"] - free["cpu"])
-            + max(0.0, seconds * costs.MEMORY_GIB * run["gib_second"] - free["memory"])
-            + max(0.0, count / 1e6 * run["requests_per_million"] - free["requests"])
-        )
-        gib = (self._total("bytes") + count * 512) / costs.GIB
-        tiers = ((1024, "gib_to_1_tib"), (10 * 1024, "gib_to_10_tib"), (math.inf, "gib_above"))
-        self.network, below = 0.0, 0.0
-        for up_to, price in tiers:
-            self.network += max(0.0, min(gib, up_to) - below) * network[price]
-            below = up_to
+        # Events run on instances of their own.
+        shortest = prices["cloud_run"]["billed_in_seconds_of"]
+        of_events = self.use.seconds - self.use.requests * shortest
+        seconds = max(self._occupied(self.use.requests * shortest), self.sessions * session.cpu / BUSY)
+        seconds += max(self._occupied(of_events), self.sessions * session.event_cpu / BUSY)
+        self.cloud_run = billing.cloud_run(seconds, self.use.requests + self.use.events, prices, free=True)
+        self.network = billing.network(self.use, prices)
+        self.logging = billing.logging(self.use, prices)
+        gib = sum(kept(orders * MONTHS_KEPT) for kept in (billing.orders_gib, billing.kept_gib))
+        gib += billing.entries_gib(self.use.expired)
+        self.storage = billing.storage(gib, prices)
 
-    def per_second(self, what: str) -> float:
-        return self._total(what) / (costs.DAYS * DAY) * PEAK
+    @property
+    def usd(self) -> float:
+        return self.firestore + self.cloud_run + self.network + self.logging + self.storage
 
-    def _total(self, what: str) -> float:
-        return self.sessions * sum(times * self._requests[name][OURS][what] for name, times in costs.SESSION.items())
+    def average(self, count: float) -> float:
+        """A second, of so many a month."""
+        return count / (billing.DAYS * DAY)
+
+    def busiest(self, count: float) -> float:
+        return self.average(count) * PEAK
+
+    def _instances(self, cpu: float) -> int:
+        return max(1, math.ceil(self.busiest(self.sessions) * cpu / BUSY))
+
+    def _occupied(self, seconds: float) -> float:
+        """How much of a month at least one of what takes so many seconds together is under way."""
+        month = billing.DAYS * DAY
+        return month * (1 - math.exp(-seconds / month))
 
 
 def printed() -> Iterator[str]:
-    """The lines of the simulation: the same for the same figures."""
+    """The lines of the simulation: the same for the same figures, on whatever machine."""
     figures, prices = costs.kept()
-    source = WORK.read_text(encoding="utf-8").splitlines()[1]
+    measured = WORK.read_text(encoding="utf-8").partition("\n\n")[0].splitlines()[1:]
     yield "Beyond one machine: a simulation"
-    yield f"CPU from bench/results/work.txt ({source}); prices of {prices['read_on']}"
+    yield "make costs"
+    yield ""
+    yield "CPU from bench/results/work.txt:"
+    yield from measured
+    yield "What is billed from bench/results/costs.json:"
+    yield from figures["machine"].splitlines()
+    yield f"Prices of {prices['read_on']}."
+    yield f"Stored are the orders of {MONTHS_KEPT} months and the messages of {billing.ENTRY_DAYS} days."
     yield ""
     yield from sales()
-    yield from populations(figures["requests"], prices)
+    yield from populations(figures, prices)
 
 
 def quoted(page: str, text: str) -> str:

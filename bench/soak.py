@@ -34,7 +34,7 @@ _EXPLANATION: Final = f"""
 with DEADLINE_EXCEEDED before they leave, and each connection breaks, in the middle of whatever it carries,
 after at most {_LONGEST_CONNECTION:.0f} s. Who is told 503 with Retry-After waits and asks again
 with the same Idempotency-Key, as apps are told to, until he is answered; any other answer but 200 or 201
-ends the run. Memory is PSS, MB.
+ends the run. Memory is what a container pays for, MB (see concurrency).
 """
 _WHY: Final = """
 One cause is known: the answer to the read that begins a transaction is lost with its connection. Nobody knows that
@@ -114,7 +114,7 @@ def measure(report: Report, *, minutes: float, slices: int) -> float:
                 result = run(server.port, requests, clients=80, count=count, rate=RATE, also=(_BUSY,))
                 sent, seconds = sent + result.count, seconds + result.seconds
                 waited += _ask_again(server.port, requests, result)
-                memory.append(server.resident()[1])
+                memory.append(server.charged())
                 report.line(
                     f"{seconds / 60:>8.1f}{sent:>10,}{relay.broken:>8}{waited:>8}"
                     f"{result.p50:>8.1f}{result.p99:>9.1f}{memory[-1]:>9.1f}"

@@ -96,12 +96,13 @@ class Stage:
 
 
 class Report:
-    """A result: printed as it comes, and kept as text with the machine, the versions and the date."""
+    """A result: printed as it comes, and kept as text with the command, the machine, the versions and the date."""
 
     def __init__(self, name: str, title: str, *, keep: bool) -> None:
         self._path = RESULTS / f"{name}.txt" if keep else None
         self._lines: list[str] = []
         self.line(title)
+        self.line(f"make bench SECTIONS={name}" if keep else f"python -m bench {name} --quick")
         self.line(machine())
         self.line()
 

@@ -1,10 +1,10 @@
 """The load test of bench/push.py with few people: what it finds wrong at 10,000, it finds wrong at 250."""
 
-from bench.push import MEMORY_MOST, measure, table
+from bench.push import MEMORY_MOST, send_to, table
 
 
 def test_everybody_is_told_once_and_phones_that_are_gone_are_forgotten(backend):
-    result = measure(backend.suite, 250)
+    result = send_to(backend.suite, 250)
     assert result.wrong == []
     assert (result.devices, result.stale, result.pruned, result.duplicates) == (750, 38, 38, 0)
     assert result.messages == 750 - 38

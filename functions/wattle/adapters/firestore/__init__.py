@@ -1,8 +1,8 @@
 """Firestore over the generated protocol buffers and plain gRPC stubs.
 
-It costs a third of the official client's CPU or less, as it skips the proto-plus wrappers (bench/firestore_client.py
-measures both). It does what Wattle needs and no more: documents,
-queries with cursors and projections, counts, commits, transactions, and the count of what each request is billed.
+It costs a third of the official client's CPU or less, as it skips the proto-plus wrappers
+(bench/results/firestore_client.txt has both). It does what Wattle needs and no more: documents, queries with cursors
+and projections, counts, commits, transactions, and the count of what each request is billed.
 """
 
 from wattle.adapters.firestore.client import Firestore
