@@ -175,7 +175,7 @@ UserId = Annotated[
     str,
     AfterValidator(_user_id),
     # As `is_user_id` has it, for ECMA-262.
-    Field(json_schema_extra={"pattern": r"^(?!\.{1,2}$|__.*__$)[^/\u0000-\u001f\u007f]{1,128}$"}),
+    Field(json_schema_extra={"pattern": r"^(?!\.{1,2}$|__.*__$)[^/\u0000-\u001f\u007f-\u009f]{1,128}$"}),
 ]
 """The id of a user, which may be of his own system's making: `auth0|5f7c`, `kakao:123`."""
 

@@ -140,6 +140,9 @@ class TestWhatCannotNameADocument:
         ("____", False),
         ("a/b", False),
         ("a\x7f", False),
+        ("a\x80", False),
+        ("\x9f", False),
+        ("a\xa0", True),
         ("\ud800", False),
     ],
 )

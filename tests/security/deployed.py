@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -82,7 +83,7 @@ class Deployed:
         return self.output
 
     def deliver(self, path: str, before: dict, after: dict, *, event_id: str, time=None) -> httpx.Response:
-        """Have it handle the event of a written document, as Eventarc does. Fields are texts and numbers."""
+        """Have it handle the event of a written document, as Eventarc does. Fields are texts, numbers and times."""
         name = f"projects/{self._project}/databases/(default)/documents/{path}"
         data = DocumentEventData(
             value={"name": name, "fields": _fields(after)}, old_value={"name": name, "fields": _fields(before)}
@@ -124,4 +125,6 @@ def _fields(data: dict) -> dict:
 def _value(value) -> dict:
     if value is None:
         return {"null_value": 0}
+    if isinstance(value, datetime):
+        return {"timestamp_value": value}
     return {"integer_value": value} if isinstance(value, int) else {"string_value": value}

@@ -13,7 +13,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _READABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Firestore, "Quotas and limits", document ids; without lone surrogates, which are no UTF-8, and without control
 # characters, which nobody chooses and which separate what is hashed together with an id.
-_USER_ID: Final = re.compile(r"(?!\.{1,2}\Z|__.*__\Z)[^/\x00-\x1f\x7f\ud800-\udfff]{1,128}")
+_USER_ID: Final = re.compile(r"(?!\.{1,2}\Z|__.*__\Z)[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 
 
 def is_user_id(text: str) -> bool:
