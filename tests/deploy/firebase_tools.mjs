@@ -12,11 +12,12 @@ const config = lib("loadCJSON").loadCJSON(join(root, "firebase.json"));
 lib("gcp/secretManager").getSecretMetadata = async (_, name) => ({ secret: { name, labels: {} }, secretVersion: {} });
 const said = console.log;
 console.log = () => {};
+const environment = lib("functions/env").loadUserEnvs({ functionsSource: functions, projectId, projectAlias, projectDir: root });
 const build = await lib("deploy/functions/runtimes/discovery").detectFromYaml(functions, projectId, "python311");
 const { backend } = await lib("deploy/functions/build").resolveBackend({
   build,
   firebaseConfig: { projectId },
-  userEnvs: {},
+  userEnvs: environment,
   nonInteractive: true,
   isEmulator: false,
 });
@@ -29,6 +30,7 @@ for (const endpoint of endpoints) {
   const sent = cloud.functionFromEndpoint(endpoint);
   deployed[endpoint.id] = {
     region: endpoint.region,
+    maxInstances: sent.serviceConfig.maxInstanceCount,
     account: sent.serviceConfig.serviceAccountEmail,
     eventAccount: sent.eventTrigger?.serviceAccountEmail,
     retry: sent.eventTrigger?.retryPolicy,
@@ -46,5 +48,4 @@ const wanted = await lib("deploy/functions/ensure").secretsAccessDelta({
 });
 const [{ ignore }] = config.functions;
 const files = await lib("fsAsync").readdirRecursive({ path: functions, ignoreStrings: ignore });
-const environment = lib("functions/env").loadUserEnvs({ functionsSource: functions, projectId, projectAlias, projectDir: root });
 said(JSON.stringify({ deployed, secretReaders: wanted, files: files.map((file) => file.name), environment }));

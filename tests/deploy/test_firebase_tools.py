@@ -40,6 +40,12 @@ def test_each_function_is_deployed_as_its_account_in_sydney(firebase, endpoints)
         assert sent["secrets"] == ["SIGNING_SECRET"]
 
 
+def test_the_api_and_each_callable_may_grow_as_far_as_the_settings_say(firebase, endpoints):
+    bounded = {name for name, one in endpoints.items() if one.get("maxInstances") == "{{ params.MAX_INSTANCES }}"}
+    assert "api" in bounded
+    assert {firebase["deployed"][name]["maxInstances"] for name in bounded} == {10}
+
+
 def test_events_and_schedules_come_as_that_account(firebase, endpoints):
     """With the short form `name@`, Cloud Scheduler would be told an address that is none."""
     for name, endpoint in endpoints.items():
