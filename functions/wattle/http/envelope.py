@@ -130,10 +130,5 @@ def _selected(data: Any, selection: Selection | None) -> Any:
     if selection is None or data is None:
         return data
     if isinstance(data, Sequence):
-        return [selection.cut(_plain(item)) for item in data]
-    return selection.cut(_plain(data))
-
-
-def _plain(resource: Resource) -> dict[str, Any]:
-    # A projected resource has only some fields, and those below are as stored: pydantic would warn of both.
-    return resource.model_dump(by_alias=True, warnings=False)
+        return [selection.cut(item) for item in data]
+    return selection.cut(data)
