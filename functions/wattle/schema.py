@@ -105,7 +105,8 @@ class Resource(BaseModel):
         fields of the model: 20 orders with three fields of fourteen take 0.04 ms in place of 0.2.
         """
         names = names_outside(cls)
-        values = {names[alias]: value for alias, value in (data | computed).items() if alias in names}
+        values = {names[alias]: value for alias, value in data.items() if alias in names}
+        values |= computed
         made = cls.__new__(cls)
         object.__setattr__(made, "__dict__", values)
         object.__setattr__(made, "__pydantic_fields_set__", set(values))

@@ -31,7 +31,10 @@ class Selection(NamedTuple):
         """
         if isinstance(data, Resource):
             names, held = names_outside(type(data)), data.__dict__
-            return {name: _cut(held.get(names[name]), below) for name, below in self.tree.items()}
+            return {
+                name: held.get(names[name]) if below is None else _cut(held.get(names[name]), below)
+                for name, below in self.tree.items()
+            }
         return {name: _cut(data.get(name), below) for name, below in self.tree.items()}
 
 
