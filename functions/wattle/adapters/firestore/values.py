@@ -124,7 +124,8 @@ def _encode_time(moment: datetime) -> Any:
 
 def decode_time(timestamp: Any) -> datetime:
     """A protocol buffer `Timestamp` as a datetime in UTC, cut to microseconds."""
-    return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)
+    # By position, which takes two thirds of the time: days, seconds, microseconds.
+    return _EPOCH + timedelta(0, timestamp.seconds, timestamp.nanos // 1000)
 
 
 def decode(value: Any) -> Any:
