@@ -123,7 +123,7 @@ class _Bare:
 
     def _ask(self, query: Query, offset: int) -> float:
         request = m.RunQueryRequest(parent=self._root)
-        request.structured_query.CopyFrom(query.encode(self._root))
+        query.write(request.structured_query, self._root)
         request.structured_query.offset = offset
         data = request.SerializeToString()
         return _time(lambda: list(self._run(data, metadata=[("authorization", "Bearer owner")], timeout=60)))

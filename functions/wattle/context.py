@@ -1,6 +1,6 @@
 """What a service knows of the call it serves, whether it came by HTTP, a callable, a trigger or a schedule."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -32,8 +32,7 @@ class AccountState(StrEnum):
         return cls.ACTIVE if claim is None else next((state for state in cls if state == claim), cls.DISABLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls, from a verified ID token. `auth_time` is the moment of the sign-in, in Unix seconds.
 
     `unproven` says that he signed in with the password of an address that nobody has proven to be his.
@@ -48,8 +47,12 @@ class Caller:
     name: str | None = None
     picture: str | None = None
     phone_number: str | None = None
-    id_token: str = field(default="", repr=False, compare=False)
+    id_token: str = ""
     """The token itself, to act for the caller at Identity Toolkit."""
+
+    def __repr__(self) -> str:
+        """Without the token, and without what is personal."""
+        return f"Caller(uid={self.uid!r}, role={self.role!r})"
 
 
 class IdempotentCall(NamedTuple):

@@ -61,7 +61,7 @@ class Parameters(BaseModel):
 
 
 @cache
-def _names(model: type[BaseModel]) -> dict[str, str]:
+def names_outside(model: type[BaseModel]) -> dict[str, str]:
     """The names of the model's fields, by what they are called outside."""
     return {field.alias or name: name for name, field in model.model_fields.items()}
 
@@ -104,8 +104,9 @@ class Resource(BaseModel):
         It is what `model_construct` makes, without the defaults of the other fields, for which that walks through all
         fields of the model: 20 orders with three fields of fourteen take 0.04 ms in place of 0.2.
         """
-        names = _names(cls)
-        values = {names[alias]: value for alias, value in (data | computed).items() if alias in names}
+        names = names_outside(cls)
+        values = {names[alias]: value for alias, value in data.items() if alias in names}
+        values |= computed
         made = cls.__new__(cls)
         object.__setattr__(made, "__dict__", values)
         object.__setattr__(made, "__pydantic_fields_set__", set(values))

@@ -1,7 +1,8 @@
 """Verification of Firebase ID tokens.
 
 Source: Firebase, "Verify ID tokens using a third-party JWT library". firebase_admin parses Google's certificates anew
-for each token (0.5 ms); PyJWT with a key parsed once takes 0.06 ms, and a token seen before about 1 us.
+for each token (0.5 ms). With a key that is parsed once, and a token parsed once, it takes 0.06 ms; a token seen before
+about 1 us.
 """
 
 import threading
@@ -20,6 +21,7 @@ _ISSUER: Final = "https://securetoken.google.com/"
 # Phones and servers disagree by some seconds; firebase_admin accepts up to 60 and recommends a small number.
 _CLOCK_SKEW: Final = 10
 _CACHED_TOKENS: Final = 10_000
+_RS256: Final = jwt.get_algorithm_by_name("RS256")
 
 
 class TokenError(Exception):
@@ -95,17 +97,15 @@ class TokenVerifier:
 
     def _verify(self, token: str) -> IdToken:
         try:
-            header = jwt.get_unverified_header(token)
-            claims = jwt.decode(token, options={"verify_signature": False})
+            parsed = jwt.decode_complete(token, options={"verify_signature": False})
         except jwt.PyJWTError as error:
             raise MalformedToken(str(error)) from error
         if self._certificates is not None:
-            self._check_signature(token, header, claims, self._certificates)
-        return self._check_claims(claims)
+            self._check_signature(token, parsed, self._certificates)
+        return self._check_claims(parsed["payload"])
 
-    def _check_signature(
-        self, token: str, header: Mapping[str, Any], claims: Mapping[str, Any], certificates: KeyStore
-    ) -> None:
+    def _check_signature(self, token: str, parsed: Mapping[str, Any], certificates: KeyStore) -> None:
+        header, claims = parsed["header"], parsed["payload"]
         key_id = header.get("kid")
         if header.get("alg") != "RS256" or not isinstance(key_id, str):
             raise InvalidToken(f"alg {header.get('alg')!r}, kid {key_id!r}: an ID token has RS256 and a key id")
@@ -115,10 +115,9 @@ class TokenVerifier:
             if isinstance(claims.get("exp"), int) and claims["exp"] < self._now():
                 raise ExpiredToken("its key is gone, as is its time")
             raise InvalidToken(f"no certificate has the key id {key_id!r}")
-        try:
-            jwt.decode(token, key, algorithms=["RS256"], options=_SIGNATURE_ONLY)
-        except jwt.PyJWTError as error:
-            raise InvalidToken(str(error)) from error
+        # What is signed is all in front of the last dot (RFC 7515 section 5.2).
+        if not _RS256.verify(token.rpartition(".")[0].encode(), key, parsed["signature"]):
+            raise InvalidToken("the signature is not that of Google's key")
 
     def _check_claims(self, claims: Mapping[str, Any]) -> IdToken:
         audience, issuer, subject = claims.get("aud"), claims.get("iss"), claims.get("sub")
@@ -150,16 +149,6 @@ class TokenVerifier:
             account_state=_text(claims, "accountState"),
             sign_in_provider=_text(claims.get("firebase", {}), "sign_in_provider"),
         )
-
-
-_SIGNATURE_ONLY: Final[Any] = {
-    "verify_exp": False,
-    "verify_iat": False,
-    "verify_nbf": False,
-    "verify_aud": False,
-    "verify_iss": False,
-    "verify_sub": False,
-}
 
 
 def _text(claims: object, name: str) -> str | None:

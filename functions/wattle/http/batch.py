@@ -10,12 +10,14 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic import Field, StringConstraints
 from pydantic_core import to_json
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request as AnyRequest
+from werkzeug.wrappers import Response
 
 from wattle.context import Context
 from wattle.errors import FieldError, ValidationFailed
 from wattle.http.envelope import RawJson, Reply
 from wattle.http.exchange import Exchange
+from wattle.http.wsgi import Request
 from wattle.kit.parallel import side_by_side
 from wattle.schema import Body, Resource
 from wattle.services import Services
@@ -94,7 +96,7 @@ def _encode(request_id: str | None, response: Response) -> bytes:
     return b'%b,"body":%b}' % (head[:-1], response.get_data() or b"null")
 
 
-def batched_request(outer: Request, path: str, if_none_match: str | None) -> Request:
+def batched_request(outer: AnyRequest, path: str, if_none_match: str | None) -> Request:
     """The GET as it would have come: with the outer request's headers, without its body."""
     environ = {name: value for name, value in outer.environ.items() if name not in _OF_THE_BATCH}
     target, _, query = path.partition("?")
@@ -104,7 +106,7 @@ def batched_request(outer: Request, path: str, if_none_match: str | None) -> Req
     environ["QUERY_STRING"] = query
     if if_none_match is not None:
         environ["HTTP_IF_NONE_MATCH"] = if_none_match
-    return Request(environ, populate_request=False)
+    return Request(environ)
 
 
 # werkzeug keeps the outer Request in its environ; an answer inside a batch is not compressed by itself.

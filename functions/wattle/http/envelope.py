@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from wattle.errors import WattleError
 from wattle.http.etag import tag_of
 from wattle.http.fields import Selection
+from wattle.http.wsgi import Answer
 from wattle.kit.clock import Clock, rfc3339
 from wattle.schema import Resource
 
@@ -83,7 +84,7 @@ class Envelope:
         # The very bytes that are sent are what is tagged.
         representation = data + pagination
         body = b'{"success":true,"data":%b,%b}' % (representation, self._frame(request_id))
-        response = Response(body, status=reply.status, content_type=CONTENT_TYPE)
+        response = Answer(body, status=reply.status, content_type=CONTENT_TYPE)
         if tagged or reply.status == 201:
             response.headers["ETag"] = tag_of(representation, _version(reply.data, selection))
         for name, value in reply.headers.items():
@@ -102,7 +103,7 @@ class Envelope:
         if error.errors:
             body["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in error.errors]
         content = b'{"success":false,%b,%b}' % (to_json(body)[1:-1], self._frame(request_id))
-        response = Response(content, status=error.code.status, content_type=CONTENT_TYPE)
+        response = Answer(content, status=error.code.status, content_type=CONTENT_TYPE)
         if error.retry_after is not None:
             response.headers["Retry-After"] = str(error.retry_after)
         return response
@@ -129,10 +130,5 @@ def _selected(data: Any, selection: Selection | None) -> Any:
     if selection is None or data is None:
         return data
     if isinstance(data, Sequence):
-        return [selection.cut(_plain(item)) for item in data]
-    return selection.cut(_plain(data))
-
-
-def _plain(resource: Resource) -> dict[str, Any]:
-    # A projected resource has only some fields, and those below are as stored: pydantic would warn of both.
-    return resource.model_dump(by_alias=True, warnings=False)
+        return [selection.cut(item) for item in data]
+    return selection.cut(data)

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from wattle.errors import FieldError, ValidationFailed
+from wattle.schema import Resource, names_outside
 
 _NAMES_AT_MOST: Final = 50
 
@@ -23,8 +24,17 @@ class Selection(NamedTuple):
     projection: tuple[str, ...]
     """The stored fields to read, dotted. Elements of arrays cannot be projected: the array is read whole."""
 
-    def cut(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """`data` with the selected names only; null where a document lacks one."""
+    def cut(self, data: Resource | Mapping[str, Any]) -> dict[str, Any]:
+        """`data` with the selected names only; null where a document lacks one.
+
+        What is not selected is not touched: to dump the resource first takes three times as long.
+        """
+        if isinstance(data, Resource):
+            names, held = names_outside(type(data)), data.__dict__
+            return {
+                name: held.get(names[name]) if below is None else _cut(held.get(names[name]), below)
+                for name, below in self.tree.items()
+            }
         return {name: _cut(data.get(name), below) for name, below in self.tree.items()}
 
 
@@ -33,7 +43,7 @@ def _cut(value: Any, below: Selection | None) -> Any:
         return value
     if isinstance(value, list):
         return [_cut(member, below) for member in value]
-    return below.cut(value) if isinstance(value, Mapping) else value
+    return below.cut(value) if isinstance(value, Resource | Mapping) else value
 
 
 def select(text: str | None, model: type[BaseModel], *, not_stored: Sequence[str] = ("id",)) -> Selection | None:

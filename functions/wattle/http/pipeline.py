@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request as AnyRequest
+from werkzeug.wrappers import Response
 
 from wattle.adapters.firestore import Usage, track_usage
 from wattle.errors import Code, WattleError
@@ -17,6 +18,7 @@ from wattle.http.envelope import Envelope
 from wattle.http.exchange import After, Before, Exchange
 from wattle.http.maintenance import hidden
 from wattle.http.routing import Caching, NotAllowed, Route, Router
+from wattle.http.wsgi import Request
 from wattle.kit import tracing
 from wattle.kit.logging import log_fields
 from wattle.services import Services
@@ -48,10 +50,9 @@ class Pipeline:
         self._after = after
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # Werkzeug would put the request into its own environ, a cycle that only the garbage collector could free.
-        return self.handle(Request(environ, populate_request=False))(environ, start_response)
+        return self.handle(Request(environ))(environ, start_response)
 
-    def handle(self, request: Request) -> Response:
+    def handle(self, request: AnyRequest) -> Response:
         """Answer a request. Every failure is an answer in the envelope."""
         started = time.perf_counter()
         services = self._services()
@@ -93,9 +94,11 @@ class Pipeline:
         if "routes" in asks:
             exchange.arguments["routes"] = self._router.bound
         route, reads = exchange.route, exchange.request.method in _READING
+        caching = route.caching if reads else Caching.NONE
         answer = route.endpoint(exchange.services, exchange.context, **exchange.arguments)
         if isinstance(answer, Response):
             response = answer
+            response.headers.setdefault("Cache-Control", caching.value)
         else:
             kept = route.caching is not Caching.NONE
             response = envelope.success(
@@ -104,7 +107,7 @@ class Pipeline:
                 tagged=kept and (reads or route.conditional),
                 selection=exchange.selection,
             )
-        response.headers.setdefault("Cache-Control", (route.caching if reads else Caching.NONE).value)
+            response.headers.add("Cache-Control", caching.value)
         return response
 
     def _fetch(self, outer: Exchange, number: int, path: str, if_none_match: str | None) -> Response:

@@ -101,7 +101,7 @@ def parse_query(request: Request, model: type[P]) -> P:
     Raises:
         ValidationFailed: naming every parameter, also those that were given twice.
     """
-    given = request.args.to_dict(flat=False)
+    given = request.args.to_dict(flat=False) if request.query_string else {}
     twice = [
         FieldError(name, "DUPLICATE", "Given more than once.") for name, values in given.items() if len(values) > 1
     ]

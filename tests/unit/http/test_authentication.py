@@ -14,7 +14,7 @@ from wattle.adapters.identity import Account
 from wattle.adapters.identity_toolkit import IdentityUnavailable
 from wattle.adapters.keys import KeyStore, certificates
 from wattle.adapters.tokens import TokenVerifier
-from wattle.context import Role
+from wattle.context import Caller, Role
 from wattle.errors import WattleError
 from wattle.http.authentication import EmailNotVerified, authorise, bearer, demanded, identify, signed_in
 from wattle.http.exchange import Exchange
@@ -271,3 +271,7 @@ class TestAdministrators:
     def test_nobody_can_tell(self, refused, accounts, header):
         accounts.answer = IdentityUnavailable("away")
         assert refused(header, Access.ADMIN) == "UNAVAILABLE"
+
+
+def test_a_caller_is_shown_without_his_token():
+    assert "secret" not in repr(Caller("u1", None, 0, id_token="secret.token"))

@@ -4,7 +4,6 @@ import json
 import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -25,7 +24,7 @@ def order(world, people=(), **changes):
     """An administrator orders a broadcast; its id."""
     body = {"audience": {"users": list(people)}, "kind": "account", "texts": TEXTS} | changes
     ctx = world.context("admin")
-    ctx = ctx._replace(caller=replace(ctx.user, role=Role.ADMIN))
+    ctx = ctx._replace(caller=ctx.user._replace(role=Role.ADMIN))
     wanted = NewBroadcast.model_validate_json(json.dumps(body, default=datetime.isoformat))
     return world.services.broadcasts.create(ctx, wanted).broadcast.id
 

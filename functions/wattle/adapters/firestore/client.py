@@ -114,7 +114,7 @@ class Firestore:
         """What the query finds, and when. Costs what `query` does."""
         guard.present().begin()
         request = m.RunQueryRequest(parent=self._parent(query))
-        request.structured_query.CopyFrom(query.encode(self._root))
+        query.write(request.structured_query, self._root)
         found, read_time = self._rpc.run_query(request, deadline)
         return Snapshot([decode_document(document) for document in found], decode_time(read_time))
 
@@ -123,7 +123,7 @@ class Firestore:
         guard.present().begin()
         request = m.RunAggregationQueryRequest(parent=self._parent(query))
         aggregation = request.structured_aggregation_query
-        aggregation.structured_query.CopyFrom(query.encode(self._root))
+        query.write(aggregation.structured_query, self._root)
         aggregation.aggregations.add(alias="count").count.SetInParent()
         return self._rpc.count(request, deadline)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from wattle.adapters.firestore.messages import StructuredQuery
 from wattle.adapters.firestore.values import encode
 
 Operator = Literal["==", "<", "<=", ">", ">=", "in", "array-contains"]
@@ -38,9 +37,8 @@ class Query:
         """The path of the document that holds the collection, empty for the root."""
         return self.collection.rpartition("/")[0]
 
-    def encode(self, root: str) -> Any:
-        """The protocol buffer `StructuredQuery`; `root` is `projects/p/databases/d/documents`."""
-        message = StructuredQuery()
+    def write(self, message: Any, root: str) -> None:
+        """Into an empty protocol buffer `StructuredQuery`; `root` is `projects/p/databases/d/documents`."""
         source = message.from_.add()
         source.collection_id = self.collection.rpartition("/")[2]
         source.all_descendants = self.everywhere
@@ -58,7 +56,6 @@ class Query:
             message.start_at.before = False
         if self.limit is not None:
             message.limit.value = self.limit
-        return message
 
     @staticmethod
     def _add_filter(message: Any, field: str, operator: Operator, value: Any, root: str) -> None:

@@ -93,7 +93,7 @@ class Transaction:
         """What the query finds. One round trip, two where it is the transaction's first read."""
         guard.present().begin()
         request = m.RunQueryRequest(parent=f"{self._root}/{query.parent}".rstrip("/"), transaction=self._begun())
-        request.structured_query.CopyFrom(query.encode(self._root))
+        query.write(request.structured_query, self._root)
         found, _ = self._rpc.run_query(request, self._deadline)
         return [decode_document(document) for document in found]
 
