@@ -269,6 +269,8 @@ class TestWhatIsRefused:
             ({"audience": {"condition": "'nosuch' in topics"}}, (422, "UNKNOWN_TOPIC")),
             ({"audience": {"condition": "'service-status' in topics &&"}}, (422, "INVALID_CONDITION")),
             ({"audience": {"condition": "!('service-status' in topics)"}}, (422, "INVALID_CONDITION")),
+            ({"audience": {"condition": "'service-status'\u0085in topics"}}, (422, "INVALID_CONDITION")),
+            ({"audience": {"condition": "'service-status' in topics\u001c"}}, (422, "INVALID_CONDITION")),
             ({"data": {"k": "x" * 2048}}, (422, "PAYLOAD_TOO_LARGE")),
             ({"audience": {"users": ["u"]}, "data": {"k": "x" * 4096}}, (422, "PAYLOAD_TOO_LARGE")),
             ({"texts": TEXTS | {"zh": {"title": "蛋糕", "body": "今" * 700}}}, (422, "PAYLOAD_TOO_LARGE")),
