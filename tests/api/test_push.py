@@ -285,6 +285,10 @@ class TestWhatIsRefused:
         [
             ({"texts": {"en": {"title": "bell\a", "body": "b"}}}, "texts.en.title", "CONTROL_CHARACTERS"),
             ({"texts": {"en": {"title": "t", "body": "abc\u202edef"}}}, "texts.en.body", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": "\u009ft", "body": "b"}}}, "texts.en.title", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": "t", "body": "b\u0085"}}}, "texts.en.body", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": "\tt", "body": "b"}}}, "texts.en.title", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": 3, "body": "b"}}}, "texts.en.title", "STRING_TYPE"),
             ({"texts": {"en": {"title": "t", "body": "b"}}, "data": {"k": "\0"}}, "data.k", "CONTROL_CHARACTERS"),
             ({"data": {"from": "x"}}, "data", "RESERVED_KEY"),
             ({"data": {"message_type": "x"}}, "data", "RESERVED_KEY"),
@@ -323,5 +327,5 @@ class TestWhatIsRefused:
         assert code(admin.http.post(PATH, content=text, headers=headers)) == (400, "INVALID_JSON")
 
     def test_a_line_break_is_no_control_character(self, admin):
-        text = {"en": {"title": "t", "body": "one\ntwo"}}
+        text = {"en": {"title": "t", "body": "one\ntwo\n"}}
         assert admin.post(f"{PATH}/preview", body(texts=text)).status_code == 200

@@ -2,10 +2,11 @@ import re
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -37,9 +38,15 @@ def _no_control_characters(text: str) -> str:
     return text
 
 
+def _none_at_the_ends(text: Any) -> Any:
+    # Before white space is stripped, of which U+0085 and the tabulator are.
+    return _no_control_characters(text) if isinstance(text, str) else text
+
+
 Clean = AfterValidator(_no_control_characters)
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Clean]
-Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Clean]
+CleanToTheEnds = BeforeValidator(_none_at_the_ends)
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), CleanToTheEnds]
+Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), CleanToTheEnds]
 DataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]
 DataValue = Annotated[str, StringConstraints(max_length=4096), Clean]
 # What a browser runs, or opens without asking the app: an app that opens whatever link it is sent must not be made to.
