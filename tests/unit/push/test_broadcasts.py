@@ -189,6 +189,19 @@ class TestChunks:
         alarms = [record for record in caplog.records if getattr(record, "fields", {}).get("alarm")]
         assert 1 <= len(alarms) <= 10
 
+    def test_what_fcm_did_not_take_for_a_day_after_quiet_hours_is_counted_with_its_reason(self, world):
+        target = world.phone(uid := world.person(quiet_hours={"start": "12:00", "end": "18:00"}))
+        broadcast = order(world, [uid], kind="orders")
+        assert run_tasks(world, broadcast) == []
+        world.script(target, error="UNAVAILABLE", retryAfter=3600)
+        world.clock.advance(6 * 3600)
+        tasks.sweep(world.services)
+        world.clock.advance(26 * 3600)
+        tasks.sweep(world.services)
+        statistics = world.services.broadcasts.statistics(broadcast, world.soon())
+        assert statistics.broadcast.state == BroadcastState.SENT
+        assert (statistics.deliveries, statistics.codes) == ({"withheld": 1}, {"EXPIRED": 1})
+
     def test_what_was_given_up_after_a_day(self, world):
         target = world.phone(uid := world.person())
         world.script(target, error="UNAVAILABLE", retryAfter=3600)
