@@ -25,9 +25,7 @@ def sweep(services: Services) -> None:
         services.broadcast_delivery.sweep(deadline)
     finally:
         # Whatever the broadcasts wait for, such as the task queue, nobody else does.
-        released = services.push.release_due(
-            deadline, cancelled=lambda id_: services.broadcast_delivery.is_cancelled(id_, deadline)
-        )
+        released = services.push.release_due(deadline, services.broadcast_delivery)
         logger.info("released", extra={"fields": {"messages": released}})
 
 

@@ -151,6 +151,7 @@ class TestRegistration:
             ({"fid": None}, "body"),
             ({"fid": "not/base64"}, "fid"),
             ({"fid": ""}, "fid"),
+            ({"fid": None, "token": ":a"}, "token"),
             ({"platform": "windows"}, "platform"),
             ({"appVersion": "latest"}, "appVersion"),
             ({"locale": "english"}, "locale"),

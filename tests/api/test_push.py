@@ -269,6 +269,8 @@ class TestWhatIsRefused:
             ({"audience": {"condition": "'nosuch' in topics"}}, (422, "UNKNOWN_TOPIC")),
             ({"audience": {"condition": "'service-status' in topics &&"}}, (422, "INVALID_CONDITION")),
             ({"audience": {"condition": "!('service-status' in topics)"}}, (422, "INVALID_CONDITION")),
+            ({"audience": {"condition": "'service-status'\u0085in topics"}}, (422, "INVALID_CONDITION")),
+            ({"audience": {"condition": "'service-status' in topics\u001c"}}, (422, "INVALID_CONDITION")),
             ({"data": {"k": "x" * 2048}}, (422, "PAYLOAD_TOO_LARGE")),
             ({"audience": {"users": ["u"]}, "data": {"k": "x" * 4096}}, (422, "PAYLOAD_TOO_LARGE")),
             ({"texts": TEXTS | {"zh": {"title": "蛋糕", "body": "今" * 700}}}, (422, "PAYLOAD_TOO_LARGE")),
@@ -283,9 +285,17 @@ class TestWhatIsRefused:
         [
             ({"texts": {"en": {"title": "bell\a", "body": "b"}}}, "texts.en.title", "CONTROL_CHARACTERS"),
             ({"texts": {"en": {"title": "t", "body": "abc\u202edef"}}}, "texts.en.body", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": "\u009ft", "body": "b"}}}, "texts.en.title", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": "t", "body": "b\u0085"}}}, "texts.en.body", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": "\tt", "body": "b"}}}, "texts.en.title", "CONTROL_CHARACTERS"),
+            ({"texts": {"en": {"title": 3, "body": "b"}}}, "texts.en.title", "STRING_TYPE"),
             ({"texts": {"en": {"title": "t", "body": "b"}}, "data": {"k": "\0"}}, "data.k", "CONTROL_CHARACTERS"),
             ({"data": {"from": "x"}}, "data", "RESERVED_KEY"),
             ({"data": {"message_type": "x"}}, "data", "RESERVED_KEY"),
+            ({"data": {"From": "x"}}, "data", "RESERVED_KEY"),
+            ({"data": {"collapse_key": "x"}}, "data", "RESERVED_KEY"),
+            ({"data": {"aps": "x"}}, "data", "RESERVED_KEY"),
+            ({"data": {"fcm_options": "x"}}, "data", "RESERVED_KEY"),
             ({"data": {"google.c.a.e": "x"}}, "data", "RESERVED_KEY"),
             ({"data": {"gcm.n.e": "x"}}, "data", "RESERVED_KEY"),
             ({"data": {"notificationId": "x"}}, "data", "RESERVED_KEY"),
@@ -321,5 +331,5 @@ class TestWhatIsRefused:
         assert code(admin.http.post(PATH, content=text, headers=headers)) == (400, "INVALID_JSON")
 
     def test_a_line_break_is_no_control_character(self, admin):
-        text = {"en": {"title": "t", "body": "one\ntwo"}}
+        text = {"en": {"title": "t", "body": "one\ntwo\n"}}
         assert admin.post(f"{PATH}/preview", body(texts=text)).status_code == 200

@@ -8,9 +8,12 @@ Sources: FCM REST reference, `projects.messages.send`, `projects.registrations.t
 """
 
 import re
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from enum import Enum
+from math import ceil
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -52,6 +55,11 @@ _TARGET_FIELDS: Final = frozenset({"message.fid", "message.token"})
 _TARGET_SENTENCE: Final = re.compile(r"registration token|installation id", re.IGNORECASE)
 
 
+_SECONDS: Final = re.compile(r"[0-9]+")
+# Seconds. What is a day old is not pushed any more, so that no longer pause says anything, and a date far away is none.
+_RETRY_AFTER_MOST: Final = 86_400
+
+
 class FcmCode(Enum):
     """FCM's error codes, and UNKNOWN for whatever else comes."""
 
@@ -74,7 +82,8 @@ class Sent(NamedTuple):
 class Refused(NamedTuple):
     """FCM did not accept the message, or did not say so in time (UNAVAILABLE): then it may have accepted it.
 
-    `retry_after` is in seconds, where FCM said so. `on_target`: an INVALID_ARGUMENT is the target's fault.
+    `retry_after` is in seconds, a day at most, where FCM said so. `on_target`: an INVALID_ARGUMENT is the target's
+    fault.
     """
 
     code: FcmCode
@@ -182,13 +191,23 @@ def _refusal(response: requests.Response, answer: Any) -> Refused:
     name = codes[0] if codes else error.get("status")
     code = FcmCode(name) if name in FcmCode.__members__ else _by_status(response.status_code)
     message = str(error.get("message") or response.reason)
-    after = response.headers.get("Retry-After", "")
     return Refused(
         code=code,
         message=message,
-        retry_after=int(after) if after.isdigit() else None,
+        retry_after=_retry_after(response.headers.get("Retry-After", "")),
         on_target=code is FcmCode.INVALID_ARGUMENT and _blames_target(details, message),
     )
+
+
+def _retry_after(header: str) -> int | None:
+    """The seconds that it asks for, a day at most; it may name a moment instead (RFC 9110, section 10.2.3)."""
+    if _SECONDS.fullmatch(header):
+        return int(min(float(header), _RETRY_AFTER_MOST))
+    try:
+        left = parsedate_to_datetime(header).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return ceil(min(max(0.0, left), _RETRY_AFTER_MOST))
 
 
 def _blames_target(details: Sequence[dict[str, Any]], message: str) -> bool:

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 TOPICS_MOST: Final = 5
 # Five topics need no more. Each level is a level of Python's own stack, when it is read and when it is asked.
 _DEPTH_MOST: Final = 20
-_TOKEN: Final = re.compile(r"\s*(&&|\|\||[!()]|'[^']*'|in\b|topics\b)")
+# Between two tokens only spaces: `\s` would take control characters to FCM, such as U+0085 and U+001C.
+_TOKEN: Final = re.compile(r" *(&&|\|\||[!()]|'[^']*'|in\b|topics\b)")
 
 Holds = Callable[[Container[str]], bool]
 
@@ -39,7 +40,7 @@ def parse(text: str) -> Condition:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._text = text.rstrip()
+        self._text = text.rstrip(" ")
         self._at = 0
         self._depth = 0
         self.topics: list[str] = []
@@ -53,7 +54,7 @@ class _Parser:
 
     def end(self) -> None:
         if self._at < len(self._text):
-            raise ValueError(f"{self._text[self._at :].strip()!r} is too much")
+            raise ValueError(f"{self._rest()!r} is too much")
 
     def _term(self) -> Holds:
         part = self._next()
@@ -92,10 +93,13 @@ class _Parser:
     def _next(self) -> str:
         match = _TOKEN.match(self._text, self._at)
         if match is None:
-            rest = self._text[self._at :].strip()
+            rest = self._rest()
             raise ValueError(f"{rest!r} is no part of a condition" if rest else "it ends too early")
         self._at = match.end()
         return match[1]
+
+    def _rest(self) -> str:
+        return self._text[self._at :].lstrip(" ")
 
 
 def _both(left: Holds, right: Holds) -> Holds:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
+from wattle.adapters.fcm import FcmCode
 from wattle.adapters.firestore import Document, Firestore, Transaction
 from wattle.broadcasts.repository import BroadcastRepository
 from wattle.broadcasts.schemas import BroadcastState
@@ -29,6 +30,7 @@ _STANDS_STILL_AFTER: Final = timedelta(minutes=15)
 # What an administrator had to say a day ago is no news.
 _GIVEN_UP_AFTER: Final = timedelta(days=1)
 _LEASE_MARGIN: Final = timedelta(seconds=5)
+_STOPPED: Final = frozenset({BroadcastState.CANCELLED, BroadcastState.FAILED})
 _AT_ONCE: Final = 20
 
 
@@ -80,7 +82,7 @@ class BroadcastDelivery:
         )
         outcome = None
         if users:
-            told = self._push.tell_all(users, message, deadline, stop=lambda: self._ended(broadcast_id, deadline))
+            told = self._push.tell_all(users, message, deadline, stop=lambda: self.ended(broadcast_id, deadline))
             remaining, wait, refused = told.remaining, told.wait, told.refused
         else:
             to = broadcast.data["audience"]
@@ -110,16 +112,19 @@ class BroadcastDelivery:
             elif self._move(found.id, BroadcastState.SENDING, {}, deadline):
                 self.fan_out(found.id, deadline)
 
-    def is_cancelled(self, broadcast_id: str, deadline: Deadline) -> bool:
-        found = self._broadcasts.get(broadcast_id, deadline)
-        return found is None or found.data["state"] == BroadcastState.CANCELLED
-
-    def _ended(self, broadcast_id: str, deadline: Deadline) -> Outcome | None:
-        """What becomes of the messages that are not sent yet, where a broadcast is not being sent any more."""
+    def ended(self, broadcast_id: str, deadline: Deadline) -> Outcome | None:
+        """What becomes of the messages that are not sent yet, where a broadcast was cancelled or has failed."""
         found = self._broadcasts.get(broadcast_id, deadline)
         if found is None:
             return CANCELLED
-        return None if found.data["state"] == BroadcastState.SENDING else unsent(found.data)
+        return unsent(found.data) if found.data["state"] in _STOPPED else None
+
+    def refuse(self, broadcast_id: str, deadline: Deadline) -> None:
+        """End a broadcast whose message FCM refused when somebody's quiet hours were over: all others' wait in vain."""
+        failed = {"state": BroadcastState.FAILED.value, "failure": FcmCode.INVALID_ARGUMENT.value}
+        # In this order: it may be sent to the last of the others in between.
+        for present in (BroadcastState.SENDING, BroadcastState.SENT):
+            self._move(broadcast_id, present, failed, deadline)
 
     def _begin(
         self, broadcast_id: str, chunk: str, holder: str, deadline: Deadline
@@ -161,7 +166,7 @@ class BroadcastDelivery:
                 update["outcome"] = {"state": outcome.state, "code": outcome.code, "name": outcome.name}
             if broadcast.data["state"] == BroadcastState.SENDING:
                 if refused or (outcome is not None and outcome.state == "failed"):
-                    update |= {"state": BroadcastState.FAILED.value, "failure": "INVALID_ARGUMENT"}
+                    update |= {"state": BroadcastState.FAILED.value, "failure": FcmCode.INVALID_ARGUMENT.value}
                     if outcome is not None:
                         update["failure"] = outcome.code
                 elif done == broadcast.data["chunks"]:

@@ -2,10 +2,11 @@ import re
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -21,9 +22,11 @@ from wattle.users.schemas import HttpsUrl, Locale
 
 RECIPIENTS_MOST: Final = 10_000
 
-# FCM, "About FCM messages": keys that must not be used, and prefixes; the last three are ours.
-_RESERVED: Final = frozenset({"from", "message_type", "collapse_key", "notificationId", "kind", "link"})
+# FCM, "About FCM messages": keys that must not be used, and prefixes. In APNs' payload the data stand beside `aps` and
+# FCM's own `fcm_options`, which they must not replace. In no spelling, so that nobody reads one as the other.
+_RESERVED: Final = frozenset({"from", "message_type", "collapse_key", "aps", "fcm_options"})
 _RESERVED_PREFIXES: Final = ("google", "gcm")
+_OURS: Final = frozenset({"notificationId", "kind", "link"})
 # They turn the direction of text around, and can make it say something else than it seems to.
 _BIDI: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
@@ -37,9 +40,15 @@ def _no_control_characters(text: str) -> str:
     return text
 
 
+def _none_at_the_ends(text: Any) -> Any:
+    # Before white space is stripped, of which U+0085 and the tabulator are.
+    return _no_control_characters(text) if isinstance(text, str) else text
+
+
 Clean = AfterValidator(_no_control_characters)
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Clean]
-Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), Clean]
+CleanToTheEnds = BeforeValidator(_none_at_the_ends)
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), CleanToTheEnds]
+Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), CleanToTheEnds]
 DataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]
 DataValue = Annotated[str, StringConstraints(max_length=4096), Clean]
 # What a browser runs, or opens without asking the app: an app that opens whatever link it is sent must not be made to.
@@ -64,6 +73,10 @@ Link = Annotated[
     AfterValidator(_of_the_app),
     Field(examples=["wattle://products/p1"]),
 ]
+
+
+def _is_reserved(key: str) -> bool:
+    return key in _RESERVED or key.startswith(_RESERVED_PREFIXES)
 
 
 class BroadcastState(StrEnum):
@@ -138,7 +151,7 @@ class NewBroadcast(Body):
     @field_validator("data")
     @classmethod
     def _nothing_reserved(cls, data: dict[str, str]) -> dict[str, str]:
-        wrong = [key for key in data if key in _RESERVED or key.lower().startswith(_RESERVED_PREFIXES)]
+        wrong = [key for key in data if key in _OURS or _is_reserved(key.lower())]
         if wrong:
             raise PydanticCustomError(
                 "reserved_key", "these keys are reserved: {wrong}", {"wrong": ", ".join(sorted(wrong))}

@@ -50,7 +50,9 @@ _PREVIEWED_MOST: Final = 10_000
 # Ten thousand people are 440 calls: one after the other they would take longer than a request may.
 _PREVIEWED_AT_ONCE: Final = 8
 _DELIVERY_STATES: Final = ("queued", "sent", "failed", "pruned", "deferred", "withheld")
-_CODES: Final = (*(code.value for code in FcmCode), "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ")
+# What FCM may say that is none of its codes is sent again: no delivery ends with it.
+_OF_FCM: Final = tuple(code.value for code in FcmCode if code is not FcmCode.UNKNOWN)
+_CODES: Final = (*_OF_FCM, "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ", "CANCELLED", "EXPIRED")
 _CANCELLABLE: Final = frozenset({BroadcastState.SCHEDULED, BroadcastState.SENDING})
 
 
@@ -131,12 +133,10 @@ class BroadcastService:
         if broadcast.audience.users is None:
             state, code = _of_topic(found.data)
             return Statistics(broadcast=broadcast, deliveries={state: 1}, codes={code: 1} if code else {})
-        # One that failed was not cancelled.
-        ended = "EXPIRED" if broadcast.state is BroadcastState.FAILED else "CANCELLED"
         return Statistics(
             broadcast=broadcast,
             deliveries=self._push.counts(broadcast_id, "state", _DELIVERY_STATES, deadline),
-            codes=self._push.counts(broadcast_id, "code", (*_CODES, ended), deadline),
+            codes=self._push.counts(broadcast_id, "code", _CODES, deadline),
         )
 
     def cancel(self, ctx: Context, broadcast_id: str) -> Broadcast:

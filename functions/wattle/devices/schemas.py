@@ -24,7 +24,8 @@ class RegisterDevice(Body):
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Field(examples=["cXyz0123456789abcdefgh"])]
         | None
     ) = None
-    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:-]{1,4096}$")] | None = None
+    # It begins with the installation's id and a colon: without one, all such tokens would be of one installation.
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_:-]{0,4095}$")] | None = None
     platform: Literal["android", "ios", "web"]
     app_version: Annotated[
         str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+){0,3}([+-][0-9A-Za-z.-]+)?$", max_length=40)

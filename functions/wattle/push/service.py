@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from wattle.adapters.fcm import CHUNK, Condition, Push, Target, Topic, check_size
 from wattle.devices.service import DeviceService, PushTarget
@@ -22,7 +22,7 @@ from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.push.ledger import Due, Ledger, Plan
 from wattle.push.schemas import NO_DEVICE, Explanation
-from wattle.push.sender import CANCELLED, EXPIRED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
+from wattle.push.sender import EXPIRED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
 from wattle.users.preferences import DoNotPush, Kind, PushLater, PushNow, Recipient, Verdict
 from wattle.users.service import UserService
 
@@ -58,6 +58,17 @@ class Told(NamedTuple):
     wait: float = 0
     refused: bool = False
     stopped: bool = False
+
+
+class Broadcasts(Protocol):
+    """What a message that waited is a part of, by its id.
+
+    `ended` says what becomes of it where the broadcast was cancelled or has failed; `refuse` that FCM refused it.
+    """
+
+    def ended(self, broadcast_id: str, deadline: Deadline) -> Outcome | None: ...
+
+    def refuse(self, broadcast_id: str, deadline: Deadline) -> None: ...
 
 
 class PushService:
@@ -187,11 +198,8 @@ class PushService:
             later_devices=sorted({t.device_id for t in self._devices.targets([uid], deadline)} - then),
         )
 
-    def release_due(self, deadline: Deadline, *, cancelled: Callable[[str], bool]) -> int:
-        """Send what waited for the end of quiet hours; how many messages. What the time does not allow waits on.
-
-        `cancelled` says whether a broadcast was, by its id.
-        """
+    def release_due(self, deadline: Deadline, broadcasts: Broadcasts) -> int:
+        """Send what waited for the end of quiet hours; how many messages. What the time does not allow waits on."""
         released = 0
         while time_to_send(deadline).remaining() > 0:
             keys = self._ledger.due(_DUE_AT_ONCE, deadline)
@@ -199,19 +207,22 @@ class PushService:
                 if time_to_send(deadline).remaining() <= 0:
                     return released
                 some = keys[start : start + _RELEASED_AT_ONCE]
-                released += sum(side_by_side([partial(self._release, key, deadline, cancelled) for key in some]))
+                released += sum(side_by_side([partial(self._release, key, deadline, broadcasts) for key in some]))
             if len(keys) < _DUE_AT_ONCE:
                 break
         return released
 
-    def _release(self, key: str, deadline: Deadline, cancelled: Callable[[str], bool]) -> bool:
+    def _release(self, key: str, deadline: Deadline, broadcasts: Broadcasts) -> bool:
         """Send one that waited; whether it was ours to send."""
         due = self._ledger.take(key, deadline)
         if due is None:
             return False
         (who,) = self.addressees([due.uid], due.message.kind, deadline)
         todo = [(due.uid, id_) for id_ in sorted(due.lease.device_ids)]
-        reason = _reason_to_withhold(due, who, cancelled)
+        broadcast = due.message.broadcast
+        reason = _reason_to_withhold(due, who)
+        if reason is None and broadcast is not None:
+            reason = broadcasts.ended(broadcast, deadline)
         # What others hold is for later: the deferral stays until then.
         finished = None if due.lease.held else due.key
         if reason is not None:
@@ -221,6 +232,8 @@ class PushService:
         else:
             targets = {(t.uid, t.device_id): t for t in who.targets}
             told = self._send(due.message, todo, targets, deadline, _never)
+            if told.refused and broadcast is not None:
+                broadcasts.refuse(broadcast, deadline)
             if not told.remaining:
                 self._ledger.settle(due.message, {}, deadline, finished=finished)
         return True
@@ -302,12 +315,10 @@ class PushService:
         )
 
 
-def _reason_to_withhold(due: Due, who: Addressee, cancelled: Callable[[str], bool]) -> Outcome | None:
-    """Why a message that waited is not to be pushed any more, None where it is."""
+def _reason_to_withhold(due: Due, who: Addressee) -> Outcome | None:
+    """Why a person is not to be pushed a message any more that waited, None where he is."""
     if due.read or who.person.deleted:
         return _READ
-    if due.message.broadcast is not None and cancelled(due.message.broadcast):
-        return CANCELLED
     return Outcome("withheld", who.verdict.reason) if isinstance(who.verdict, DoNotPush) else None
 
 

@@ -1,7 +1,9 @@
 """FCM over HTTP v1: to the sink for what it accepts and refuses, to a scripted server for the rest."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 import pytest
 import requests
@@ -221,7 +223,13 @@ class TestRefusals:
             (Answer(429, b""), "QUOTA_EXCEEDED", None),
             (Answer(502, b"<html>"), "INTERNAL", None),
             (error(403, "PERMISSION_DENIED", code="SENDER_ID_MISMATCH"), "SENDER_ID_MISMATCH", None),
-            (Answer(500, b"<html>", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), "INTERNAL", None),
+            (Answer(500, b"<html>", {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), "INTERNAL", 0),
+            (Answer(500, b"<html>", {"Retry-After": "Wed, 21 Oct 2999 07:28:00 GMT"}), "INTERNAL", 86_400),
+            (Answer(500, b"<html>", {"Retry-After": "Wed, 21 Oct 99999 07:28:00 GMT"}), "INTERNAL", None),
+            (Answer(429, b"", {"Retry-After": "1" + "0" * 12}), "QUOTA_EXCEEDED", 86_400),
+            (Answer(429, b"", {"Retry-After": "9" * 5000}), "QUOTA_EXCEEDED", 86_400),
+            (Answer(429, b"", {"Retry-After": "-1"}), "QUOTA_EXCEEDED", None),
+            (Answer(429, b"", {"Retry-After": "\xb2"}), "QUOTA_EXCEEDED", None),
             (Answer(400, []), "UNKNOWN", None),
             (Answer(400, {"error": "text"}), "UNKNOWN", None),
             (Answer(400, {"error": {"details": [3, {"errorCode": 4}], "status": 5}}), "UNKNOWN", None),
@@ -235,6 +243,11 @@ class TestRefusals:
         (result,) = moody.send([push()], soon())
         assert isinstance(result, Refused)
         assert (result.code.value, result.retry_after) == (code, retry_after)
+
+    def test_retry_after_may_name_a_moment(self, moody, scripted):
+        scripted.answer = Answer(503, b"", {"Retry-After": formatdate(time.time() + 90, usegmt=True)})
+        (result,) = moody.send([push()], soon())
+        assert 80 <= result.retry_after <= 90
 
     def test_nobody_there(self):
         (result,) = Fcm(PROJECT, "127.0.0.1:1").send([push()], soon())

@@ -156,6 +156,51 @@ class TestChunks:
         assert deliveries(world, broadcast) == {"sent": 99, "failed": 2}
         assert world.ledger(people[0], broadcast) == {"phone": ("failed", "INVALID_ARGUMENT")}
 
+    def test_who_sleeps_is_not_told_in_the_morning_what_fcm_refused_in_the_evening(self, world):
+        asleep, awake = world.person(quiet_hours={"start": "12:00", "end": "18:00"}), world.person()
+        target = world.phone(asleep)
+        world.phone(awake)
+        broadcast = order(world, [asleep, awake], kind="orders")
+        world.faults({"error": "INVALID_ARGUMENT", "times": 1})
+        assert run_tasks(world, broadcast) == []
+        assert deliveries(world, broadcast) == {"failed": 1, "deferred": 1}
+        world.clock.advance(6 * 3600)
+        tasks.sweep(world.services)
+        assert deliveries(world, broadcast) == {"failed": 2}
+        assert world.ledger(asleep, broadcast) == {"phone": ("failed", "INVALID_ARGUMENT")}
+        assert world.screen(target)["received"] == 0
+
+    def test_what_fcm_refuses_in_the_morning_ends_it_for_all_who_slept(self, world, caplog):
+        logging.getLogger("wattle").propagate = True
+        people = [world.person(quiet_hours={"start": "12:00", "end": "18:00"}) for _ in range(50)]
+        targets = [world.phone(uid) for uid in people]
+        broadcast = order(world, people, kind="orders")
+        assert run_tasks(world, broadcast) == []
+        assert state(world, broadcast) == BroadcastState.SENT
+        world.clock.advance(6 * 3600)
+        # Ten are released at once; whoever of them is behind finds out.
+        world.faults({"error": "INVALID_ARGUMENT", "times": 50})
+        tasks.sweep(world.services)
+        found = world.document(f"broadcasts/{broadcast}")
+        assert (found["state"], found["failure"]) == (BroadcastState.FAILED, "INVALID_ARGUMENT")
+        assert deliveries(world, broadcast) == {"failed": 50}
+        assert received(world, targets) == 0
+        alarms = [record for record in caplog.records if getattr(record, "fields", {}).get("alarm")]
+        assert 1 <= len(alarms) <= 10
+
+    def test_what_fcm_did_not_take_for_a_day_after_quiet_hours_is_counted_with_its_reason(self, world):
+        target = world.phone(uid := world.person(quiet_hours={"start": "12:00", "end": "18:00"}))
+        broadcast = order(world, [uid], kind="orders")
+        assert run_tasks(world, broadcast) == []
+        world.script(target, error="UNAVAILABLE", retryAfter=3600)
+        world.clock.advance(6 * 3600)
+        tasks.sweep(world.services)
+        world.clock.advance(26 * 3600)
+        tasks.sweep(world.services)
+        statistics = world.services.broadcasts.statistics(broadcast, world.soon())
+        assert statistics.broadcast.state == BroadcastState.SENT
+        assert (statistics.deliveries, statistics.codes) == ({"withheld": 1}, {"EXPIRED": 1})
+
     def test_what_was_given_up_after_a_day(self, world):
         target = world.phone(uid := world.person())
         world.script(target, error="UNAVAILABLE", retryAfter=3600)
@@ -175,7 +220,7 @@ class TestCancel:
         people = [world.person() for _ in range(6)]
         targets = [world.phone(uid, f"d{n}") for uid in people for n in range(20)]
         broadcast = order(world, people)
-        ask = world.services.broadcast_delivery._ended
+        ask = world.services.broadcast_delivery.ended
         asked = []
 
         def cancelled_at_the_second_time(*given):
@@ -184,7 +229,7 @@ class TestCancel:
                 world.services.broadcasts.cancel(world.context("admin"), broadcast)
             return ask(*given)
 
-        monkeypatch.setattr(world.services.broadcast_delivery, "_ended", cancelled_at_the_second_time)
+        monkeypatch.setattr(world.services.broadcast_delivery, "ended", cancelled_at_the_second_time)
         run_tasks(world, broadcast)
         assert received(world, targets) == 100
         assert deliveries(world, broadcast) == {"sent": 100, "withheld": 20}

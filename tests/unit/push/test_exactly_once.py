@@ -207,7 +207,7 @@ class Run:
         raise AssertionError(f"messages still wait: {self.reasons}")
 
     def sweep(self):
-        self.services.push.release_due(self.world.soon(), cancelled=lambda _: False)
+        self.services.push.release_due(self.world.soon(), self.world.services.broadcast_delivery)
 
     def check(self):
         world = self.world

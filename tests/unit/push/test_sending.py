@@ -267,8 +267,8 @@ class TestDeferred:
         target = world.phone(uid)
         return uid, target, tell(world, uid)
 
-    def sweep(self, world, **options):
-        return world.services.push.release_due(world.soon(), cancelled=options.get("cancelled", lambda _id: False))
+    def sweep(self, world):
+        return world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
 
     def test_not_a_minute_early(self, world, waiting):
         _, target, _ = waiting
