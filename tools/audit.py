@@ -2,7 +2,7 @@
 
 Both ask a database on the network. A package that nobody could be asked about is not called free of vulnerabilities:
 it is counted and named as not audited. That alone is no failure, a finding is: but for one in the Firebase CLI that no
-update mends, for nobody here can mend it, and a pipeline that stands still until Google does deploys no mended code either.
+update mends, for nobody here can mend it, and a pipeline that stands still until Google does deploys no mended code.
 """
 
 import json
@@ -43,7 +43,8 @@ class Audit:
         if not self.audited:
             return f"{self.name}: NOT AUDITED: {self.reason or 'no advisory database could be reached'}"
         part = f", {self.skipped} could not be asked about: {self.reason}" if self.skipped else ""
-        return f"{self.name}: {self.audited} packages audited, {len(self.findings) + len(self.waiting)} known vulnerabilities{part}"
+        known = len(self.findings) + len(self.waiting)
+        return f"{self.name}: {self.audited} packages audited, {known} known vulnerabilities{part}"
 
 
 def run() -> int:
@@ -94,7 +95,8 @@ def node(folder: str, program: Program) -> Audit:
         return Audit(name, 0, 0)
     if "metadata" not in said:
         return Audit(name, 0, 0, reason=said.get("message", ""))
-    findings, waiting = [], []
+    findings: list[str] = []
+    waiting: list[str] = []
     for package, flaw in said["vulnerabilities"].items():
         finding = f"{package} {flaw['range']}: {flaw['severity']}"
         if flaw["fixAvailable"]:

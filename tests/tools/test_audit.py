@@ -62,7 +62,7 @@ def test_npm_findings_and_npm_without_a_network():
 
 
 def test_of_the_firebase_cli_what_an_update_mends_is_a_finding():
-    """It deploys with somebody's rights, so it is looked at; what its makers have not mended would stop every pipeline."""
+    """It deploys with somebody's rights, so it is looked at; what its makers have not mended would stop everybody."""
     asked = []
 
     def program(command):
