@@ -19,15 +19,19 @@ import itertools
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from xml.etree import ElementTree as ET
 
 import pytest
+import tools.__main__
 import yaml
-from tests.docs.blocks import all_blocks, at
+from tests.docs.blocks import all_blocks, at, blocks_of
 from tools.docs import ROOT, pages
+
+import firesuite.cli
 
 ELSEWHERE = {
     "suite/firesuite/rules/README.md": "tests/rules/test_plugin.py",
@@ -177,16 +181,46 @@ def test_the_first_five_requests(dev):
     assert inbox["data"][0]["data"] == about
 
 
-MAKE = re.compile(r"\bmake ([a-z][a-z-]*)(?![\w-]*\.)")
-TOOLS = re.compile(r"\bpython -m tools ([a-z-]+)")
+MAKE = re.compile(r"\bmake ([a-z][a-z-]*)(?![\w-]*\.)((?: [A-Z]+=[^\s`]*)*)")
+TOOLS = re.compile(r"\bpython -m tools ((?:[^\n|;&>#`]|\\\n)+)")
+FIRESUITE = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?firesuite ([^\n|;>#]*)", re.MULTILINE)
+
+
+def code_in(page):
+    """Blocks, wherever they are indented, and code in sentences."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join([*(block.text for block in blocks_of(page)), *re.findall(r"`[^`\n]+`", outside)])
 
 
 @pytest.mark.parametrize("page", pages(), ids=str)
 def test_commands_of_ours_exist(page):
-    """In code, whether in a block or in a sentence."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL) + re.findall(r"`[^`\n]+`", text))
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(MAKE.findall(code)) <= targets
-    commands = re.findall(r'add_parser\("([a-z-]+)"', (ROOT / "tools/__main__.py").read_text(encoding="utf-8"))
-    assert set(TOOLS.findall(code)) <= set(commands)
+    """In code, whether in a block or in a sentence, with the variables that they are given."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    code = code_in(page)
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert {target for target, _ in MAKE.findall(code)} <= targets
+    variables = {name for _, given in MAKE.findall(code) for name in re.findall(r"([A-Z]+)=", given)}
+    assert variables <= set(re.findall(r"\$\(([A-Z]+)\)", makefile))
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_commands_of_ours_take_the_options_that_they_are_given(page, monkeypatch):
+    """By their own parsers: what a page shows and no test runs is at least no usage error."""
+    said = []
+    monkeypatch.setattr(tools.__main__, "_of", lambda module: lambda **options: said.append(module) or 0)
+    code = code_in(page)
+    for command in TOOLS.findall(code):
+        words = shlex.split(command.replace("\\\n", " ").removesuffix(")"))
+        if len(words) > 1 and "..." not in words:
+            said.clear()
+            assert tools.__main__.main(words) == 0, command
+            assert len(said) == 1
+        else:
+            with pytest.raises(SystemExit) as left:
+                tools.__main__.main([words[0], "--help"])
+            assert left.value.code == 0, command
+    for command in FIRESUITE.findall("\n".join(block.text for block in blocks_of(page))):
+        # What stands behind -- is somebody else's.
+        ours, behind, _ = command.partition(" -- ")
+        firesuite.cli._parser().parse_args([*shlex.split(ours), *(("--", "true") if behind else ())])
