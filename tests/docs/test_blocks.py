@@ -23,6 +23,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -75,9 +76,10 @@ def pages_with(language):
     return [pytest.param(text, id=page) for page, text in texts]
 
 
-@pytest.mark.parametrize("block", [pytest.param(block, id=block.place) for block in BLOCKS])
+@pytest.mark.parametrize("block", [pytest.param(block, id=block.place) for block in all_blocks()])
 def test_its_language_is_known(block):
-    assert block.language in {*RUN, *PARSERS, *CHECKED_IN, *SHOWN}, (
+    elsewhere = {"diff"} if block.page.as_posix() in ELSEWHERE else set()
+    assert block.language in {*RUN, *PARSERS, *CHECKED_IN, *SHOWN, *elsewhere}, (
         f"{block.place}: `{block.language}` is none of the languages that {__name__} lists"
     )
 
@@ -224,3 +226,21 @@ def test_commands_of_ours_take_the_options_that_they_are_given(page, monkeypatch
         # What stands behind -- is somebody else's.
         ours, behind, _ = command.partition(" -- ")
         firesuite.cli._parser().parse_args([*shlex.split(ours), *(("--", "true") if behind else ())])
+
+
+ROUTE = re.compile(r"`((?:(?:GET|POST|PUT|PATCH|DELETE) ?)+)(/(?:v1|health|docs)[^`\s?]*)")
+FCMS = Path("suite/firesuite/fcm/README.md")  # another API
+
+
+def test_every_route_that_a_page_names_is_in_the_description():
+    described = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))["paths"]
+    known = {(method.upper(), re.sub(r"{\w+}", "{}", path)) for path, of in described.items() for method in of}
+    named = {
+        (page.as_posix(), method, re.sub(r"{\w+}", "{}", path))
+        for page in pages()
+        if page != FCMS
+        for methods, path in ROUTE.findall((ROOT / page).read_text(encoding="utf-8"))
+        for method in methods.split()
+    }
+    assert len(named) > 50
+    assert {one for one in named if one[1:] not in known} == set()
