@@ -6,7 +6,7 @@
 | python | run, the blocks of a page as one program; tests in it are called with our fixtures |
 | typescript | compiled and run: test_typescript_client.py |
 | swift, kotlin, dart | parsed, and every name in it is known: test_snippets.py |
-| json, yaml, toml, xml | parsed |
+| json, yaml, toml, xml | parsed; the JSON of docs/api.md and docs/callables.md is what is answered |
 | js | parsed; that of docs/callables.md is run: test_callables.py |
 | mermaid | drawn in a browser: test_site.py |
 | console | shown: commands that change this machine, run for minutes or need a Google project. Those of ours exist |
@@ -26,6 +26,7 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 import tools.__main__
 import yaml
@@ -47,12 +48,13 @@ MADE = "suite/README.md"
 """Its Python is of the project that `firesuite init` makes in an empty directory."""
 
 CHECKED_IN = {
-    "typescript": "test_typescript_client.py",
-    "swift": "test_snippets.py",
-    "kotlin": "test_snippets.py",
-    "dart": "test_snippets.py",
-    "mermaid": "test_site.py",
+    "typescript": ("test_typescript_client.py", "docs/clients/typescript.md"),
+    "swift": ("test_snippets.py", "docs/clients/swift.md", "docs/callables.md"),
+    "kotlin": ("test_snippets.py", "docs/clients/kotlin.md", "docs/callables.md"),
+    "dart": ("test_snippets.py", "docs/clients/dart.md", "docs/callables.md"),
+    "mermaid": ("test_site.py", "README.md"),
 }
+"""The test that reads a language, and the pages on which it looks for it."""
 SHOWN = {"console", "text"}
 PARSERS = {"json": json.loads, "yaml": lambda text: list(yaml.safe_load_all(text)), "toml": tomllib.loads}
 PARSERS |= {"xml": ET.fromstring}
@@ -82,6 +84,12 @@ def test_its_language_is_known(block):
     assert block.language in {*RUN, *PARSERS, *CHECKED_IN, *SHOWN, *elsewhere}, (
         f"{block.place}: `{block.language}` is none of the languages that {__name__} lists"
     )
+
+
+@pytest.mark.parametrize("block", of_language(*CHECKED_IN))
+def test_it_is_on_a_page_on_which_somebody_looks_for_it(block):
+    test, *pages_looked_at = CHECKED_IN[block.language]
+    assert block.page.as_posix() in pages_looked_at, f"{test} does not read {block.page}: add it there and here"
 
 
 @pytest.mark.parametrize(("page", "test"), ELSEWHERE.items())
@@ -181,6 +189,32 @@ def test_the_first_five_requests(dev):
     about = {"orderId": order["data"]["id"], "status": "confirmed"}
     assert about.items() <= sent["messages"][-1]["message"]["data"].items()
     assert inbox["data"][0]["data"] == about
+
+
+def shape(value):
+    """A JSON value with types in place of what is otherwise each time."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in value.items()}
+    return [shape(member) for member in value] if isinstance(value, list) else type(value)
+
+
+def test_the_answers_that_the_pages_show_are_those_that_are_given(dev):
+    """The JSON of the pages on the API and on callables; that it parses would say nothing of what is in it."""
+    alice = dict([(ROOT / ".wattle/alice").read_text(encoding="utf-8").strip().split(": ", 1)])
+    functions = dev.url("createOrder").rpartition("/")[0]
+    page, refused = (json.loads(block.text) for block in blocks_of(Path("docs/api.md")) if block.language == "json")
+    answer = httpx.get(f"{functions}/api/v1/orders?limit=1&fields=id,status,total", headers=alice).json()
+    assert shape(answer) == shape(page)
+
+    wrong = {"items": [{"productId": "flat-white", "quantity": 0}]}
+    answer = httpx.post(f"{functions}/api/v1/orders", headers=alice, json=wrong).json()
+    assert {**answer, "timestamp": 0, "requestId": 0} == {**refused, "timestamp": 0, "requestId": 0}
+
+    (shown,) = (json.loads(block.text) for block in blocks_of(Path("docs/callables.md")) if block.language == "json")
+    dear = {"data": {"items": [{"productId": "finger-lime-tart", "quantity": 4}], "idempotencyKey": "shown"}}
+    answer = httpx.post(f"{functions}/createOrder", headers=alice, json=dear).json()
+    answer["error"]["details"]["requestId"] = shown["error"]["details"]["requestId"]
+    assert answer == shown
 
 
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)(?![\w-]*\.)((?: [A-Z]+=[^\s`]*)*)")
