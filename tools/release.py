@@ -128,8 +128,36 @@ def deploy(cloud: Cloud, version: str, pause: Callable[[float], None] = time.sle
     _firebase(cloud, version, "functions", "--force")
     let_events_in(cloud)
     _firebase(cloud, version, "hosting")
-    url = cloud.gcloud("run", "services", "describe", "api", f"--region={REGION}")["status"]["url"]
+    services = {
+        name: cloud.gcloud("run", "services", "describe", name, f"--region={REGION}")["status"]
+        for name in map(str.lower, _endpoints())  # as Cloud Functions names them
+    }
+    url = services["api"]["url"]
     print(f"{url} answers: revision {wait_for_answer(url, pause)}", flush=True)
+    refuse_pinned(cloud, services)
+
+
+def refuse_pinned(cloud: Cloud, services: Mapping[str, Any]) -> None:
+    """Whoever went back to a revision by `update-traffic` has pinned it: what is deployed afterwards is not served, and
+    the old one answers as well as ever.
+
+    Raises:
+        CommandFailed: a service's requests go elsewhere than to what was deployed.
+    """
+    pinned = [
+        name
+        for name, status in services.items()
+        if any(target.get("percent") and not target.get("latestRevision") for target in status.get("traffic", ()))
+    ]
+    if pinned:
+        commands = "\n".join(
+            f"  gcloud run services update-traffic {name} --to-latest --region {REGION} --project {cloud.project_id}"
+            for name in pinned
+        )
+        raise CommandFailed(
+            f"It is deployed, and not served: the requests of {', '.join(pinned)} go to the revision that somebody"
+            f" chose (docs/operations/bad-deploy.md). When that day is over:\n{commands}"
+        )
 
 
 def wait_for_indexes(cloud: Cloud, pause: Callable[[float], None]) -> None:

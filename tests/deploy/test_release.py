@@ -133,7 +133,8 @@ def answers():
 def deployed(google, cloud_of, environment, answers, monkeypatch, ready):
     """Deploys, over `google`; `failing` names what fails."""
     names = [name.lower() for name in release._endpoints()]
-    google.services = {name: {"url": answers.url, "policy": []} for name in names}
+    latest = [{"latestRevision": True, "percent": 100, "revisionName": "api-00001-abc"}]
+    google.services = {name: {"url": answers.url, "policy": [], "traffic": latest} for name in names}
     google.indexes = [{"state": "READY", "polls": 3}, {"state": "READY", "polls": 0}]
 
     def run(command, **_):
@@ -211,6 +212,17 @@ class TestDeploy:
         assert google.deployments == ORDER[: ORDER.index(target)]
         deployed.failing = set()
         deployed()
+        assert google.deployments == ORDER
+
+    def test_who_went_back_to_a_revision_is_told_that_it_is_still_the_one_that_answers(self, google, deployed):
+        """As the page on bad deployments goes back: a deployment does not undo it."""
+        google.services["onorderwritten"]["traffic"] = [
+            {"percent": 100, "revisionName": "onorderwritten-00001-abc"},
+            {"tag": "try", "latestRevision": True, "revisionName": "onorderwritten-00002-abc"},
+        ]
+        with pytest.raises(CommandFailed, match="not served: the requests of onorderwritten go") as refused:
+            deployed()
+        assert "update-traffic onorderwritten --to-latest --region" in str(refused.value)
         assert google.deployments == ORDER
 
     def test_an_api_that_does_not_answer(self, deployed, answers):
