@@ -88,6 +88,13 @@ def test_a_restored_database_is_verified_in_all_of_them():
     assert set(GROUPS) == FIELDS.keys()
 
 
+def test_each_of_the_australian_privacy_principles_is_there():
+    section = TEXT.partition("## Australian Privacy Principles")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, ]+) [a-z]", section, re.MULTILINE)
+    numbers = re.findall(r"\d+", " ".join(rows))
+    assert [int(number) for number in numbers] == list(range(1, 14))
+
+
 def everything(backend):
     """Every document of every collection of the inventory."""
     for group in FIELDS:
