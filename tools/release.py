@@ -6,6 +6,7 @@ so a deployment that was killed is finished by running it again.
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -80,6 +81,12 @@ def guard(environment: Environment, root: Path = ROOT) -> str:
             raise Refused(
                 f"Production takes releases only, and what is checked out is not tagged v{version}, the version of"
                 f" pyproject.toml: `git tag -a v{version}`, or check a release out."
+            )
+        changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+        if not re.search(rf"^## {re.escape(version)}\b", changes, re.MULTILINE):
+            raise Refused(
+                f"CHANGELOG.md does not say what {version} changed: what is under Unreleased goes below"
+                f" `## {version}`, and that commit is the one to tag (docs/versioning.md, A release)."
             )
         return f"v{version}"
     return _git(root, "describe", "--always", "--tags")

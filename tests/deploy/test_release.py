@@ -26,6 +26,7 @@ def git(root, *arguments):
 def checkout(tmp_path):
     """A clean repository."""
     (tmp_path / "pyproject.toml").write_text(f'[project]\nversion = "{VERSION}"\n')
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## Unreleased\n\n## {VERSION} - 2026-12-01\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "-m", "first")
@@ -60,6 +61,14 @@ class TestGuard:
     def test_production_at_the_tag(self, checkout):
         git(checkout, "tag", "-a", f"v{VERSION}", "-m", "release")
         assert release.guard(make_environment("production"), checkout) == f"v{VERSION}"
+
+    @pytest.mark.parametrize("said", ["## Unreleased\n", f"## {VERSION}1\n", f"it was {VERSION}\n"])
+    def test_production_of_which_nobody_wrote_what_changed(self, checkout, said):
+        (checkout / "CHANGELOG.md").write_text(said)
+        git(checkout, "commit", "--quiet", "--all", "-m", "second")
+        git(checkout, "tag", f"v{VERSION}")
+        with pytest.raises(Refused, match=f"does not say what {VERSION} changed"):
+            release.guard(make_environment("production"), checkout)
 
 
 @pytest.fixture
