@@ -6,6 +6,7 @@ so a deployment that was killed is finished by running it again.
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -81,6 +82,12 @@ def guard(environment: Environment, root: Path = ROOT) -> str:
                 f"Production takes releases only, and what is checked out is not tagged v{version}, the version of"
                 f" pyproject.toml: `git tag -a v{version}`, or check a release out."
             )
+        changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+        if not re.search(rf"^## {re.escape(version)}\b", changes, re.MULTILINE):
+            raise Refused(
+                f"CHANGELOG.md does not say what {version} changed: what is under Unreleased goes below"
+                f" `## {version}`, and that commit is the one to tag (docs/versioning.md, A release)."
+            )
         return f"v{version}"
     return _git(root, "describe", "--always", "--tags")
 
@@ -128,8 +135,36 @@ def deploy(cloud: Cloud, version: str, pause: Callable[[float], None] = time.sle
     _firebase(cloud, version, "functions", "--force")
     let_events_in(cloud)
     _firebase(cloud, version, "hosting")
-    url = cloud.gcloud("run", "services", "describe", "api", f"--region={REGION}")["status"]["url"]
+    services = {
+        name: cloud.gcloud("run", "services", "describe", name, f"--region={REGION}")["status"]
+        for name in map(str.lower, _endpoints())  # as Cloud Functions names them
+    }
+    url = services["api"]["url"]
     print(f"{url} answers: revision {wait_for_answer(url, pause)}", flush=True)
+    refuse_pinned(cloud, services)
+
+
+def refuse_pinned(cloud: Cloud, services: Mapping[str, Any]) -> None:
+    """Whoever went back to a revision by `update-traffic` has pinned it: what is deployed afterwards is not served, and
+    the old one answers as well as ever.
+
+    Raises:
+        CommandFailed: a service's requests go elsewhere than to what was deployed.
+    """
+    pinned = [
+        name
+        for name, status in services.items()
+        if any(target.get("percent") and not target.get("latestRevision") for target in status.get("traffic", ()))
+    ]
+    if pinned:
+        commands = "\n".join(
+            f"  gcloud run services update-traffic {name} --to-latest --region {REGION} --project {cloud.project_id}"
+            for name in pinned
+        )
+        raise CommandFailed(
+            f"It is deployed, and not served: the requests of {', '.join(pinned)} go to the revision that somebody"
+            f" chose (docs/operations/bad-deploy.md). When that day is over:\n{commands}"
+        )
 
 
 def wait_for_indexes(cloud: Cloud, pause: Callable[[float], None]) -> None:

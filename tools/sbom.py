@@ -5,6 +5,7 @@
 | `functions.cdx.json` | the Python packages that are deployed, with their hashes |
 | `development.cdx.json` | those and what developers and tests use besides |
 | `node.cdx.json` | the Node packages of the local suite and the tests; none is deployed |
+| `firebase-tools.cdx.json` | the Firebase CLI, which deploys, and whose emulators `make test-google` runs |
 
 They are made, not committed: npm and pip write into them where they fetched from.
 """
@@ -23,7 +24,8 @@ def run() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, requirements in (("functions", "functions/requirements.txt"), ("development", "requirements.txt")):
         _write(name, [_CYCLONEDX, "requirements", requirements, "--pyproject", "pyproject.toml", "--of", "JSON"])
-    _write("node", ["npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"])
+    for name, folder in (("node", "."), ("firebase-tools", "tools/firebase-tools")):
+        _write(name, ["npm", "sbom", "--sbom-format", "cyclonedx", "--package-lock-only", "--prefix", folder])
     return 0
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is pinned into .venv and node_modules; quick when that has been done. `make setup` and all else call it.
 # With --docs also what builds the site of docs/; with --test or --bench also what only those need; with --google also
-# Google's own emulators, into tools/firebase-tools; with --audit what looks for known vulnerabilities, into
+# the Firebase CLI and its emulators, into tools/firebase-tools; with --audit what looks for known vulnerabilities, into
 # tools/supply-chain.
 set -eu
 cd "$(dirname "$0")/.."
@@ -57,8 +57,8 @@ npm_install() {
 }
 
 npm_install . "the Node packages"
-# Google's own emulators are 220 MB: only `make test-google` asks for them.
-[ "${1:-}" != --google ] || npm_install tools/firebase-tools "Google's emulators" --omit=optional
+# It is 220 MB: only `make test-google`, `make provision` and `make deploy` ask for it.
+[ "${1:-}" != --google ] || npm_install tools/firebase-tools "the Firebase CLI" --omit=optional
 # What compiles the TypeScript client: only `make test` asks for it.
 [ "${1:-}" != --test ] || npm_install tests/e2e/ts "the TypeScript compiler"
 # What builds the documentation's site is 90 MB: only `make docs` and `make test` ask for it.

@@ -367,7 +367,8 @@ class GoogleCloud:
         return {"attributeCondition": options["--attribute-condition"], "attributeMapping": mapping}
 
     def _run_services_describe(self, names, _):
-        return {"metadata": {"name": names[0]}, "status": {"url": self.services[names[0]]["url"]}}
+        status = {name: self.services[names[0]][name] for name in ("url", "traffic") if name in self.services[names[0]]}
+        return {"metadata": {"name": names[0]}, "status": status}
 
     def _run_services_get_iam_policy(self, names, _):
         return {"bindings": self.services[names[0]]["policy"]}

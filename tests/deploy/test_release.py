@@ -26,6 +26,7 @@ def git(root, *arguments):
 def checkout(tmp_path):
     """A clean repository."""
     (tmp_path / "pyproject.toml").write_text(f'[project]\nversion = "{VERSION}"\n')
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## Unreleased\n\n## {VERSION} - 2026-12-01\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "-m", "first")
@@ -60,6 +61,14 @@ class TestGuard:
     def test_production_at_the_tag(self, checkout):
         git(checkout, "tag", "-a", f"v{VERSION}", "-m", "release")
         assert release.guard(make_environment("production"), checkout) == f"v{VERSION}"
+
+    @pytest.mark.parametrize("said", ["## Unreleased\n", f"## {VERSION}1\n", f"it was {VERSION}\n"])
+    def test_production_of_which_nobody_wrote_what_changed(self, checkout, said):
+        (checkout / "CHANGELOG.md").write_text(said)
+        git(checkout, "commit", "--quiet", "--all", "-m", "second")
+        git(checkout, "tag", f"v{VERSION}")
+        with pytest.raises(Refused, match=f"does not say what {VERSION} changed"):
+            release.guard(make_environment("production"), checkout)
 
 
 @pytest.fixture
@@ -133,7 +142,8 @@ def answers():
 def deployed(google, cloud_of, environment, answers, monkeypatch, ready):
     """Deploys, over `google`; `failing` names what fails."""
     names = [name.lower() for name in release._endpoints()]
-    google.services = {name: {"url": answers.url, "policy": []} for name in names}
+    latest = [{"latestRevision": True, "percent": 100, "revisionName": "api-00001-abc"}]
+    google.services = {name: {"url": answers.url, "policy": [], "traffic": latest} for name in names}
     google.indexes = [{"state": "READY", "polls": 3}, {"state": "READY", "polls": 0}]
 
     def run(command, **_):
@@ -211,6 +221,17 @@ class TestDeploy:
         assert google.deployments == ORDER[: ORDER.index(target)]
         deployed.failing = set()
         deployed()
+        assert google.deployments == ORDER
+
+    def test_who_went_back_to_a_revision_is_told_that_it_is_still_the_one_that_answers(self, google, deployed):
+        """As the page on bad deployments goes back: a deployment does not undo it."""
+        google.services["onorderwritten"]["traffic"] = [
+            {"percent": 100, "revisionName": "onorderwritten-00001-abc"},
+            {"tag": "try", "latestRevision": True, "revisionName": "onorderwritten-00002-abc"},
+        ]
+        with pytest.raises(CommandFailed, match="not served: the requests of onorderwritten go") as refused:
+            deployed()
+        assert "update-traffic onorderwritten --to-latest --region" in str(refused.value)
         assert google.deployments == ORDER
 
     def test_an_api_that_does_not_answer(self, deployed, answers):

@@ -64,6 +64,13 @@ def test_the_variables_are_those_of_the_docs():
     assert f"{pipeline.DEPLOYER}@PROJECT_ID.iam.gserviceaccount.com" in text
 
 
+def test_what_github_asks_of_a_fork_is_said():
+    """None of it can be set by a file of the repository."""
+    section = (ROOT / "docs" / "deploy.md").read_text().partition("\n## GitHub\n")[2].partition("\n## ")[0]
+    for what in ("enable them", "Dependabot", "required reviewers", "GitHub Pro or Team", "waits for your approval"):
+        assert what in section
+
+
 def test_what_they_run_is_a_target_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     run = [

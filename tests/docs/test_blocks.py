@@ -6,7 +6,7 @@
 | python | run, the blocks of a page as one program; tests in it are called with our fixtures |
 | typescript | compiled and run: test_typescript_client.py |
 | swift, kotlin, dart | parsed, and every name in it is known: test_snippets.py |
-| json, yaml, toml, xml | parsed |
+| json, yaml, toml, xml | parsed; the JSON of docs/api.md and docs/callables.md is what is answered |
 | js | parsed; that of docs/callables.md is run: test_callables.py |
 | mermaid | drawn in a browser: test_site.py |
 | console | shown: commands that change this machine, run for minutes or need a Google project. Those of ours exist |
@@ -19,15 +19,21 @@ import itertools
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
+import tools.__main__
 import yaml
-from tests.docs.blocks import all_blocks, at
+from tests.docs.blocks import all_blocks, at, blocks_of
 from tools.docs import ROOT, pages
+
+import firesuite.cli
 
 ELSEWHERE = {
     "suite/firesuite/rules/README.md": "tests/rules/test_plugin.py",
@@ -42,12 +48,13 @@ MADE = "suite/README.md"
 """Its Python is of the project that `firesuite init` makes in an empty directory."""
 
 CHECKED_IN = {
-    "typescript": "test_typescript_client.py",
-    "swift": "test_snippets.py",
-    "kotlin": "test_snippets.py",
-    "dart": "test_snippets.py",
-    "mermaid": "test_site.py",
+    "typescript": ("test_typescript_client.py", "docs/clients/typescript.md"),
+    "swift": ("test_snippets.py", "docs/clients/swift.md", "docs/callables.md"),
+    "kotlin": ("test_snippets.py", "docs/clients/kotlin.md", "docs/callables.md"),
+    "dart": ("test_snippets.py", "docs/clients/dart.md", "docs/callables.md"),
+    "mermaid": ("test_site.py", "README.md"),
 }
+"""The test that reads a language, and the pages on which it looks for it."""
 SHOWN = {"console", "text"}
 PARSERS = {"json": json.loads, "yaml": lambda text: list(yaml.safe_load_all(text)), "toml": tomllib.loads}
 PARSERS |= {"xml": ET.fromstring}
@@ -71,11 +78,18 @@ def pages_with(language):
     return [pytest.param(text, id=page) for page, text in texts]
 
 
-@pytest.mark.parametrize("block", [pytest.param(block, id=block.place) for block in BLOCKS])
+@pytest.mark.parametrize("block", [pytest.param(block, id=block.place) for block in all_blocks()])
 def test_its_language_is_known(block):
-    assert block.language in {*RUN, *PARSERS, *CHECKED_IN, *SHOWN}, (
+    elsewhere = {"diff"} if block.page.as_posix() in ELSEWHERE else set()
+    assert block.language in {*RUN, *PARSERS, *CHECKED_IN, *SHOWN, *elsewhere}, (
         f"{block.place}: `{block.language}` is none of the languages that {__name__} lists"
     )
+
+
+@pytest.mark.parametrize("block", of_language(*CHECKED_IN))
+def test_it_is_on_a_page_on_which_somebody_looks_for_it(block):
+    test, *pages_looked_at = CHECKED_IN[block.language]
+    assert block.page.as_posix() in pages_looked_at, f"{test} does not read {block.page}: add it there and here"
 
 
 @pytest.mark.parametrize(("page", "test"), ELSEWHERE.items())
@@ -177,16 +191,90 @@ def test_the_first_five_requests(dev):
     assert inbox["data"][0]["data"] == about
 
 
-MAKE = re.compile(r"\bmake ([a-z][a-z-]*)(?![\w-]*\.)")
-TOOLS = re.compile(r"\bpython -m tools ([a-z-]+)")
+def shape(value):
+    """A JSON value with types in place of what is otherwise each time."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in value.items()}
+    return [shape(member) for member in value] if isinstance(value, list) else type(value)
+
+
+def test_the_answers_that_the_pages_show_are_those_that_are_given(dev):
+    """The JSON of the pages on the API and on callables; that it parses would say nothing of what is in it."""
+    alice = dict([(ROOT / ".wattle/alice").read_text(encoding="utf-8").strip().split(": ", 1)])
+    functions = dev.url("createOrder").rpartition("/")[0]
+    page, refused = (json.loads(block.text) for block in blocks_of(Path("docs/api.md")) if block.language == "json")
+    answer = httpx.get(f"{functions}/api/v1/orders?limit=1&fields=id,status,total", headers=alice).json()
+    assert shape(answer) == shape(page)
+
+    wrong = {"items": [{"productId": "flat-white", "quantity": 0}]}
+    answer = httpx.post(f"{functions}/api/v1/orders", headers=alice, json=wrong).json()
+    assert {**answer, "timestamp": 0, "requestId": 0} == {**refused, "timestamp": 0, "requestId": 0}
+
+    (shown,) = (json.loads(block.text) for block in blocks_of(Path("docs/callables.md")) if block.language == "json")
+    dear = {"data": {"items": [{"productId": "finger-lime-tart", "quantity": 4}], "idempotencyKey": "shown"}}
+    answer = httpx.post(f"{functions}/createOrder", headers=alice, json=dear).json()
+    answer["error"]["details"]["requestId"] = shown["error"]["details"]["requestId"]
+    assert answer == shown
+
+
+MAKE = re.compile(r"\bmake ([a-z][a-z-]*)(?![\w-]*\.)((?: [A-Z]+=[^\s`]*)*)")
+TOOLS = re.compile(r"\bpython -m tools ((?:[^\n|;&>#`]|\\\n)+)")
+FIRESUITE = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?firesuite ([^\n|;>#]*)", re.MULTILINE)
+
+
+def code_in(page):
+    """Blocks, wherever they are indented, and code in sentences."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    outside = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join([*(block.text for block in blocks_of(page)), *re.findall(r"`[^`\n]+`", outside)])
 
 
 @pytest.mark.parametrize("page", pages(), ids=str)
 def test_commands_of_ours_exist(page):
-    """In code, whether in a block or in a sentence."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL) + re.findall(r"`[^`\n]+`", text))
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(MAKE.findall(code)) <= targets
-    commands = re.findall(r'add_parser\("([a-z-]+)"', (ROOT / "tools/__main__.py").read_text(encoding="utf-8"))
-    assert set(TOOLS.findall(code)) <= set(commands)
+    """In code, whether in a block or in a sentence, with the variables that they are given."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    code = code_in(page)
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert {target for target, _ in MAKE.findall(code)} <= targets
+    variables = {name for _, given in MAKE.findall(code) for name in re.findall(r"([A-Z]+)=", given)}
+    assert variables <= set(re.findall(r"\$\(([A-Z]+)\)", makefile))
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_commands_of_ours_take_the_options_that_they_are_given(page, monkeypatch):
+    """By their own parsers: what a page shows and no test runs is at least no usage error."""
+    said = []
+    monkeypatch.setattr(tools.__main__, "_of", lambda module: lambda **options: said.append(module) or 0)
+    code = code_in(page)
+    for command in TOOLS.findall(code):
+        words = shlex.split(command.replace("\\\n", " ").removesuffix(")"))
+        if len(words) > 1 and "..." not in words:
+            said.clear()
+            assert tools.__main__.main(words) == 0, command
+            assert len(said) == 1
+        else:
+            with pytest.raises(SystemExit) as left:
+                tools.__main__.main([words[0], "--help"])
+            assert left.value.code == 0, command
+    for command in FIRESUITE.findall("\n".join(block.text for block in blocks_of(page))):
+        # What stands behind -- is somebody else's.
+        ours, behind, _ = command.partition(" -- ")
+        firesuite.cli._parser().parse_args([*shlex.split(ours), *(("--", "true") if behind else ())])
+
+
+ROUTE = re.compile(r"`((?:(?:GET|POST|PUT|PATCH|DELETE) ?)+)(/(?:v1|health|docs)[^`\s?]*)")
+FCMS = Path("suite/firesuite/fcm/README.md")  # another API
+
+
+def test_every_route_that_a_page_names_is_in_the_description():
+    described = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))["paths"]
+    known = {(method.upper(), re.sub(r"{\w+}", "{}", path)) for path, of in described.items() for method in of}
+    named = {
+        (page.as_posix(), method, re.sub(r"{\w+}", "{}", path))
+        for page in pages()
+        if page != FCMS
+        for methods, path in ROUTE.findall((ROOT / page).read_text(encoding="utf-8"))
+        for method in methods.split()
+    }
+    assert len(named) > 50
+    assert {one for one in named if one[1:] not in known} == set()

@@ -50,6 +50,12 @@ def test_what_rehearses_it_exists(page):
             assert test in {node.name for node in body if isinstance(node, ast.FunctionDef)}, test
 
 
+@each()
+def test_it_is_rehearsed_with_commands_that_can_be_pasted(page):
+    """tests/docs/test_blocks.py runs them as they stand there."""
+    assert re.search(r"^```sh$", page.read_text(encoding="utf-8").partition("## Rehearsal")[2], re.MULTILINE)
+
+
 def test_every_page_and_every_alert_is_in_the_index():
     index = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\]\(([a-z-]+\.md)\)", index)) >= {page.name for page in PAGES}

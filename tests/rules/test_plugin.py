@@ -1,6 +1,7 @@
 """The plugin in a project of its own: the example of the README, coverage and its bound, and other emulators."""
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -52,11 +53,18 @@ def test_the_readmes_example_runs(example):
 
 
 def test_the_readmes_commands_run(example, capsys):
-    assert main(["lint"]) == 0
-    assert main(["explain", "get notes/n1", "--as", "bob", "--table", "tests/notes.yaml"]) == 0
-    assert "request.auth.uid == resource.data.owner  ->  false" in capsys.readouterr().out
-    code = main(["mutate", "tests/notes.yaml"])
-    assert code == 0, capsys.readouterr().out
+    """As they stand there; the first is the run of the example above."""
+    first, *commands = re.findall(r"^\$ (.+)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert first == "pytest --rules-fail-under=100 --rules-html=rules.html"
+    said = {}
+    for command in commands:
+        program, group, *words = shlex.split(command)
+        assert (program, group) == ("firesuite", "rules")
+        code = main(words)
+        said[words[0]] = capsys.readouterr().out
+        assert code == 0, said[words[0]]
+    assert said.keys() == {"lint", "mutate", "explain"}
+    assert "request.auth.uid == resource.data.owner  ->  false" in said["explain"]
 
 
 def test_too_little_coverage_fails_a_run_whose_tests_pass(example):

@@ -228,14 +228,21 @@ class TestRequirements:
         """Nothing that is installed here makes up for it."""
         without(tree / "functions" / "requirements.txt", "flask")
         only(requirements.pinned(checkout_of(tree)), "lacks flask")
-        keep_one_function(tree, "api")
+        keep_functions(tree, "api")
         problem = only(requirements.starts(checkout_of(tree)), "api does not start")
         assert "No module named 'flask'" in problem.wrong
+
+    def test_what_all_functions_lack_is_one_thing_to_mend(self, tree):
+        """Fifteen tracebacks of one missing package hid what else was wrong."""
+        without(tree / "functions" / "requirements.txt", "flask")
+        keep_functions(tree, "api", "purgeDaily")
+        problem = only(requirements.starts(checkout_of(tree)), "api, purgeDaily do not start")
+        assert problem.wrong.count("No module named 'flask'") == 1
 
     def test_before_any_environment_has_a_project(self, tree):
         """As in a fork, on GitHub: the functions are started all the same."""
         without(tree / "functions" / "requirements.txt", "flask")
-        keep_one_function(tree, "api")
+        keep_functions(tree, "api")
         nowhere = replace(checkout_of(tree), environments=())
         only(requirements.starts(nowhere), "No module named 'flask'")
 
@@ -247,13 +254,13 @@ class TestRequirements:
 
     def test_a_file_that_is_not_uploaded(self, tree):
         edit(tree / "firebase.json", '"*.po"', '"*.po", "*.binpb"')
-        keep_one_function(tree, "api")
+        keep_functions(tree, "api")
         problem = only(requirements.starts(checkout_of(tree)), "api does not start")
         assert "messages.binpb" in problem.wrong
 
     def test_a_function_that_answers_otherwise(self, tree):
         edit(tree / "functions" / "main.py", "import gc\n", 'import gc\nraise SystemExit("no\\nway")\n')
-        keep_one_function(tree, "onOrderWritten")
+        keep_functions(tree, "onOrderWritten")
         only(requirements.starts(checkout_of(tree)), "onOrderWritten does not start")
 
 
@@ -274,10 +281,10 @@ def without(path, package):
     path.write_text("".join(kept))
 
 
-def keep_one_function(tree, name):
+def keep_functions(tree, *names):
     path = tree / "functions" / "functions.yaml"
     document = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump(document | {"endpoints": {name: document["endpoints"][name]}}))
+    path.write_text(yaml.safe_dump(document | {"endpoints": {name: document["endpoints"][name] for name in names}}))
 
 
 class TestCode:

@@ -62,13 +62,23 @@ def starts(checkout: Checkout) -> Iterator[Problem]:
             return starting.answer(python, source, endpoint, settings)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for endpoint, failure in zip(endpoints, pool.map(tried, endpoints), strict=True):
-                if failure is not None:
-                    yield Problem(
-                        f"{endpoint.name} does not start with functions/requirements.txt alone:\n{failure}",
-                        "a package that is missing goes to the dependencies of pyproject.toml, then `make lock`; a file"
-                        " that is missing is ignored by functions in firebase.json",
-                    )
+            failures = [
+                (endpoint.name, failure)
+                for endpoint, failure in zip(endpoints, pool.map(tried, endpoints), strict=True)
+                if failure is not None
+            ]
+    # All functions are one main.py: what is missing, all of them miss. The last line says what.
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for name, failure in failures:
+        alike.setdefault(failure.splitlines()[-1], []).append((name, failure))
+    for same in alike.values():
+        names = ", ".join(name for name, _ in same)
+        verb = "does" if len(same) == 1 else "do"
+        yield Problem(
+            f"{names} {verb} not start with functions/requirements.txt alone:\n{same[0][1]}",
+            "a package that is missing goes to the dependencies of pyproject.toml, then `make lock`; a file"
+            " that is missing is ignored by functions in firebase.json",
+        )
 
 
 @contextmanager
