@@ -228,8 +228,11 @@ def _services_to_be(project_id: str) -> dict[str, str]:
 
 
 def _discover(python: Path, source: Path, environment: Mapping[str, str]) -> str:
+    from firesuite import credentials  # noqa: PLC0415 - 40 ms, which a project with a manifest need not wait for
+
     try:
-        return discovery.discover(python, source, environment)
+        with credentials.while_discovered(environment["GCLOUD_PROJECT"], environment) as complete:
+            return discovery.discover(python, source, complete)
     except discovery.DiscoveryError as error:
         raise LoadFailure(f"The functions could not be loaded. {error}") from None
 

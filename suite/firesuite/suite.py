@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import os
 import secrets
 import shutil
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from firesuite import fcm, fireemu, hosting
+from firesuite import credentials, fcm, fireemu, hosting
 from firesuite.addresses import Addresses
 from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
@@ -26,7 +27,7 @@ from firesuite.functions import Runtime, missing_packages, without_value
 from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
-from firesuite.inspection import Inspection
+from firesuite.inspection import TOKEN_PATH, Inspection
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
@@ -87,6 +88,9 @@ class Suite:
         self.app_check = AppCheck(project.project_id)
         self._show = log
         self._exit = contextlib.ExitStack()
+        self._directory = Path(tempfile.gettempdir(), f"firesuite-{secrets.token_hex(8)}")
+        # Of the made-up service account; None where the user has one of his own.
+        self._credentials = None if credentials.VARIABLE in os.environ else self._directory / "credentials.json"
         self._processes: Processes | None = None
         self._serving: Serving | None = None
         self.tasks: TaskQueues | None = None
@@ -124,7 +128,8 @@ class Suite:
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables by which Firebase's SDKs find the services, for a command that is to use them."""
-        return self._addresses.environment
+        own = {} if self._credentials is None else {credentials.VARIABLE: str(self._credentials)}
+        return {**self._addresses.environment, **own}
 
     def function_url(self, name: str) -> str:
         """Where an HTTP or callable function answers. Raises SuiteError for a name that is not exported."""
@@ -205,12 +210,14 @@ class Suite:
 
     def _start(self) -> None:
         binary = fireemu.find_binary(self.project.directory)
-        directory = Path(tempfile.gettempdir(), f"firesuite-{secrets.token_hex(8)}")
+        directory = self._directory
         self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
         self._processes = processes = Processes(directory, self._log)
         self._exit.callback(processes.stop)
         hub_port, node_port, tasks_port = self._private = self.ports.others(3)
 
+        if self._credentials is not None:
+            credentials.write(self._credentials, self.project.project_id, f"http://{HOST}:{self.ports.hub}{TOKEN_PATH}")
         # Servers first, so that they are stopped last: the children talk to them.
         relay = self._addresses.relay(self.project.hosts, self._bound)
         self._exit.callback(relay.stop)
@@ -283,6 +290,8 @@ class Suite:
             if not endpoint.is_deliverable:
                 how = f"`firesuite call {endpoint.name} DATA` does"
                 self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
+        if (said := fireemu.without_storage_rules(self.project)) is not None:
+            self._log("firesuite", said)
         for codebase in self.project.codebases:
             for said in without_value(codebase):
                 self._log("firesuite", said)

@@ -37,21 +37,13 @@ def oncart(event: firestore_fn.Event) -> None:
     event.data.reference.update({"seenBy": os.getpid()})
 """
 
-# What firestore_fn makes `event.data.reference` with wants credentials, as FACTS of the SDK have it.
-CREDENTIALS = """\
-import google.auth
-from google.auth.credentials import AnonymousCredentials
-
-google.auth.default = lambda *_, **__: (AnonymousCredentials(), "demo-sample")
-"""
-
 
 @pytest.fixture
 def project(tmp_path):
     directory = copy_of_sample(tmp_path / "project")
     shop = directory / "shop"
     shop.mkdir()
-    (shop / "main.py").write_text(CREDENTIALS + SECOND)
+    (shop / "main.py").write_text(SECOND)
     (shop / ".env").write_text("ZONE=europe-west1\nSIZE=large\n")
     document = json.loads((directory / "firebase.json").read_text())
     document["functions"].append({"source": "shop", "codebase": "shop", "runtime": "python311"})

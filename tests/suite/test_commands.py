@@ -95,6 +95,32 @@ def test_run_runs_a_schedule_now_and_logs_show_it(project):
     eventually(lambda: "nightly event 200" in said(project, "logs", "--only", "functions"))
 
 
+def test_what_fails_is_the_exit_code_with_what_the_function_said(tmp_path):
+    directory = copy_of_sample(tmp_path / "project")
+    main = directory / "functions" / "main.py"
+    broken = 'raise RuntimeError("no night")\n'
+    main.write_text(main.read_text().replace('database().collection("nights").add', f"{broken}    print"))
+    assert broken in main.read_text()
+    names = "add, alone, flaky, hasty, hopeless, nightly, online, onorder, selfish, web, work"
+    process = up(directory, Ports.free())
+    with ended(process):
+        for arguments in (("run", "nightly"), ("call", "nightly")):
+            done = firesuite(directory, *arguments)
+            assert done.returncode == 1
+            assert "RuntimeError: no night" in done.stderr
+            assert done.stderr.endswith("HTTP 500\n")
+        done = firesuite(directory, "call", "web", "--path", "/crash")
+        assert done.returncode == 1
+        assert "ValueError: asked to" in done.stderr
+        for command in ("run", "call"):
+            done = firesuite(directory, command, "nigthly")
+            assert done.returncode == 1
+            assert done.stderr.startswith("firesuite: There is no function 'nigthly'; there are: ")
+            assert set(done.stderr.rstrip(".\n").partition("there are: ")[2].split(", ")) == set(names.split(", "))
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
 def test_a_second_suite_says_how_it_is_reached(project):
     """Within its own `exec` it is by itself: the environment names its hub, as it does for every tool."""
     script = "echo $FIREBASE_EMULATOR_HUB $FIRESTORE_EMULATOR_HOST; exec firesuite call web --path '/?env=%s'"
