@@ -121,6 +121,12 @@ def _defined(module: types.ModuleType, settings: Settings) -> list[Function]:
     unnamed = [name for name, value in vars(module).items() if hasattr(value, _ENDPOINT) and name not in named]
     if unnamed and not settings.alone:
         print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
+    for function in defined:
+        regions = getattr(getattr(getattr(module, function.entry_point), _ENDPOINT, None), "region", None)
+        known = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
+        if known and sorted(regions) != sorted(function.regions):
+            theirs = f"{function.name} in {', '.join(function.regions)}, main.py in {', '.join(regions)}"
+            print(f"functions.yaml has {theirs}: generate it again to have it served there.", flush=True)  # noqa: T201
     return defined
 
 

@@ -28,6 +28,7 @@ from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
 from firesuite.inspection import TOKEN_PATH, Inspection
+from firesuite.manifest import Endpoint
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
@@ -133,8 +134,13 @@ class Suite:
 
     def function_url(self, name: str) -> str:
         """Where an HTTP or callable function answers. Raises SuiteError for a name that is not exported."""
-        endpoint = self.project.manifest.endpoint(name)
-        return f"http://{HOST}:{self.ports.functions}/{self.project.project_id}/{endpoint.regions[0]}/{name}"
+        return self._url(self.project.manifest.endpoint(name))
+
+    def _url(self, endpoint: Endpoint) -> str:
+        return f"http://{HOST}:{self.ports.functions}/{self.project.project_id}/{endpoint.regions[0]}/{endpoint.name}"
+
+    def _urls(self, project: Project) -> Mapping[str, str]:
+        return {e.name: self._url(e) for e in project.manifest.endpoints if e.kind.is_direct}
 
     def services(self) -> Mapping[str, str]:
         """The URL of each service, by the name a person knows it by."""
@@ -323,7 +329,7 @@ class Suite:
                     "name": endpoint.name,
                     "kind": endpoint.kind.value,
                     "regions": endpoint.regions,
-                    "url": self.function_url(endpoint.name),
+                    "url": self._url(endpoint),
                 }
                 for endpoint in self.project.manifest.endpoints
             ],
@@ -405,14 +411,22 @@ class Suite:
         except SuiteError:
             serving.reload(before, name)  # what there is to say of the code is said beside
             raise
-        told = [said for codebase in before.codebases for said in without_value(codebase)]
-        for said in (said for codebase in self.project.codebases for said in without_value(codebase)):
-            if said not in told:
-                self._log("firesuite", said)
+        self._tell_what_is_new(before)
         if not discovered or self.project.codebases != before.codebases:
             serving.reload(self.project, name)
         if settings_of(self.project) != settings_of(before):
             self._deliver_anew(serving, self._fireemu)
+
+    def _tell_what_is_new(self, before: Project) -> None:
+        """What has no value, and where functions are that came or moved."""
+        told = [said for codebase in before.codebases for said in without_value(codebase)]
+        for said in (said for codebase in self.project.codebases for said in without_value(codebase)):
+            if said not in told:
+                self._log("firesuite", said)
+        known = self._urls(before)
+        for function, url in self._urls(self.project).items():
+            if url != known.get(function):
+                self._log("firesuite", f"{function} is at {url}.")
 
     def _deliver_anew(self, serving: Serving, process: FireemuProcess) -> None:
         """There are other triggers: fireemu learns of them by a start with the data that it has."""
