@@ -117,7 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return while_read(lambda: options.run(options))
     except (SuiteError, ControlError) as error:
         print(f"firesuite: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:  # a file that may not be read or written, a disk that is full
+        if error.filename is None:
+            raise
+        print(f"firesuite: {error.filename}: {error.strerror}.", file=sys.stderr)
+    return 1
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ TWINS = "firesuite-twins"
 """The name of the twins' codebase, beside those of the project's own that fireemu runs."""
 
 _NODE_MAJOR = 20
-_INSTALL_NODE = (
+INSTALL_NODE = (
     f"Install Node {_NODE_MAJOR} or newer: `nvm install {_NODE_MAJOR}`, `brew install node@{_NODE_MAJOR}`, or"
     " https://nodejs.org/en/download."
 )
@@ -87,10 +87,10 @@ def node_version() -> str:
     try:
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 - the user's own node
     except (OSError, subprocess.CalledProcessError):
-        raise SuiteError(f"Node is not installed: events need it. {_INSTALL_NODE}") from None
+        raise SuiteError(f"Node is not installed: events need it. {INSTALL_NODE}") from None
     major = int(version.removeprefix("v").partition(".")[0])
     if major < _NODE_MAJOR:
-        raise SuiteError(f"Node {version} is too old: events need a newer one. {_INSTALL_NODE}")
+        raise SuiteError(f"Node {version} is too old: events need a newer one. {INSTALL_NODE}")
     return version
 
 

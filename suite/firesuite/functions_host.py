@@ -122,7 +122,8 @@ def _defined(module: types.ModuleType, settings: Settings) -> list[Function]:
     if unnamed and not settings.alone:
         print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
     for function in defined:
-        regions = getattr(getattr(getattr(module, function.entry_point), _ENDPOINT, None), "region", None)
+        endpoint = getattr(getattr(module, function.entry_point), _ENDPOINT, None)
+        regions: Any = getattr(endpoint, "region", None)
         known = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
         if known and sorted(regions) != sorted(function.regions):
             theirs = f"{function.name} in {', '.join(function.regions)}, main.py in {', '.join(regions)}"

@@ -153,7 +153,7 @@ def firebase_config(project_id: str) -> dict[str, str]:
     }
 
 
-def _is_python(directory: Path, entry: Mapping[str, Any]) -> bool:
+def is_python(directory: Path, entry: Mapping[str, Any]) -> bool:
     """By its runtime; without one, as Node projects have it in package.json, by what is there."""
     if runtime := entry.get("runtime"):
         return str(runtime).startswith("python")
@@ -168,14 +168,14 @@ def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[
     return tuple(
         NodeCodebase(str(entry.get("codebase", "default")), directory / _source(entry), entry.get("runtime"))
         for entry in files.entries(firebase_json, "functions")
-        if not _is_python(directory, entry)
+        if not is_python(directory, entry)
     )
 
 
 def _codebases(
     directory: Path, firebase_json: Mapping[str, Any], project_id: str, names: tuple[str, str | None]
 ) -> tuple[Codebase, ...]:
-    entries = [entry for entry in files.entries(firebase_json, "functions") if _is_python(directory, entry)]
+    entries = [entry for entry in files.entries(firebase_json, "functions") if is_python(directory, entry)]
     codebases = tuple(_codebase(directory, entry, project_id, names) for entry in entries)
     owners: dict[str, str] = {}
     for codebase in codebases:
