@@ -23,6 +23,7 @@ from pathlib import Path
 from measuring import Memory, answers, memory, session_members, until, warm_calls
 
 from firesuite import fireemu
+from firesuite.addresses import Addresses
 from firesuite.functions import FunctionsHost, Runtime
 from firesuite.functions_settings import HEALTH_PATH
 from firesuite.manifest import Manifest
@@ -106,7 +107,9 @@ def one_or_many(directory: Path, project: Project) -> None:
             settings = scratch / str(index)
             settings.mkdir()
             own = dataclasses.replace(codebase, manifest=Manifest(tuple(part)))
-            runtime = Runtime(project.project_id, {"GCLOUD_PROJECT": project.project_id}, settings)
+            runtime = Runtime(
+                project.project_id, Addresses(project.project_id, Ports(), frozenset()).environment, settings
+            )
             host = FunctionsHost(own, runtime, ports[index])
             host.start(processes)
             hosts.append(host)
