@@ -18,10 +18,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
-"""By which Google's libraries find the file. Whoever has set it means an account of his own."""
+"""By which Google's libraries find the file."""
+
+FILE = "firesuite-credentials.json"
 
 TOKEN: Mapping[str, Any] = {"access_token": "owner", "expires_in": 3600, "token_type": "Bearer"}
 """What the hub answers to who asks for an access token."""
+
+
+def is_of_the_user(environment: Mapping[str, str]) -> bool:
+    """Whether it names an account that somebody chose, and not that of another suite, which may have ended."""
+    path = environment.get(VARIABLE)
+    return path is not None and Path(path).name != FILE
 
 
 @functools.cache
@@ -52,10 +60,10 @@ def write(path: Path, project_id: str, token_url: str) -> None:
 @contextlib.contextmanager
 def while_discovered(project_id: str, environment: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     """`environment` for an import of the functions that serves nothing, with an account whose tokens nobody gives."""
-    if VARIABLE in os.environ or VARIABLE in environment:
+    if is_of_the_user({**os.environ, **environment}):
         yield environment
         return
     with tempfile.TemporaryDirectory(prefix="firesuite-") as directory:
-        path = Path(directory, "credentials.json")
+        path = Path(directory, FILE)
         write(path, project_id, "http://127.0.0.1:9/")
         yield {**environment, VARIABLE: str(path)}

@@ -45,7 +45,7 @@ class InFlight:
         """Have the connection answered if this process dies; until the returned function is called, once or more."""
         number = next(self._numbers)
         text = what.encode()[:_TEXT_BYTES]
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # a suite that is gone answers nobody
             socket.send_fds(self._socket, [_HEADER.pack(number, len(text)) + text], [connection.fileno()])
         held = [number]
 
@@ -79,9 +79,9 @@ class Keeper:
             while len(header := _receive(worker, _HEADER.size, descriptors)) == _HEADER.size:
                 number, length = _HEADER.unpack(header)
                 text = _receive(worker, length, descriptors).decode(errors="replace")
-                if descriptors:
+                if length and descriptors:
                     held[number] = socket.socket(fileno=descriptors.pop()), text
-                else:
+                elif number in held:
                     held.pop(number)[0].close()
         for connection, what in held.values():
             self._log(f"{what} 503 the process died before it answered")

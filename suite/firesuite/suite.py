@@ -91,7 +91,7 @@ class Suite:
         self._exit = contextlib.ExitStack()
         self._directory = Path(tempfile.gettempdir(), f"firesuite-{secrets.token_hex(8)}")
         # Of the made-up service account; None where the user has one of his own.
-        self._credentials = None if credentials.VARIABLE in os.environ else self._directory / "credentials.json"
+        self._credentials = None if credentials.is_of_the_user(os.environ) else self._directory / credentials.FILE
         self._processes: Processes | None = None
         self._serving: Serving | None = None
         self.tasks: TaskQueues | None = None

@@ -96,6 +96,13 @@ def test_the_account_is_the_runs_own_and_nobody_elses(suite):
         assert json.load(answer)["access_token"] == "owner"
 
 
+def test_the_account_of_another_suite_is_nobodys_own(project, monkeypatch):
+    """As the README has it, a program takes the suite's environment for its own; its next suite is another one."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/tmp/firesuite-gone/firesuite-credentials.json")
+    with running(project) as started:
+        assert http("GET", started.function_url("admin")).status == 200
+
+
 def test_what_exec_runs_uses_all_of_firebase_admin_and_the_account_is_gone_afterwards(project):
     (project / "client.py").write_text(
         f"{ADMIN}\nimport os, urllib.request\nanswer = used()\n"
