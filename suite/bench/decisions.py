@@ -3,9 +3,10 @@
 
 1. A warm HTTP call, reached directly and through a Node twin behind fireemu's functions port, in one run.
 2. All functions in one process, and a process for each: time until all answer, and resident memory.
-3. The whole suite: time until ready, time from a save until the new code answers, memory of each process.
+3. Lending the suite a connection for the time of a request, so that it can be answered if its process dies.
+4. The whole suite: time until ready, time from a save until the new code answers, memory of each process.
 
-The project is the sample of tests/suite unless another is given; it needs an HTTP function named `web` for 1 and 3.
+The project is the sample of tests/suite unless another is given; it needs an HTTP function named `web` for 1 and 4.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import statistics
 import sys
 import tempfile
@@ -23,8 +25,10 @@ from pathlib import Path
 from measuring import Memory, answers, memory, session_members, until, warm_calls
 
 from firesuite import fireemu
+from firesuite.addresses import Addresses
 from firesuite.functions import FunctionsHost, Runtime
 from firesuite.functions_settings import HEALTH_PATH
+from firesuite.in_flight import InFlight, Keeper
 from firesuite.manifest import Manifest
 from firesuite.ports import Ports, free_ports
 from firesuite.processes import Processes
@@ -106,7 +110,8 @@ def one_or_many(directory: Path, project: Project) -> None:
             settings = scratch / str(index)
             settings.mkdir()
             own = dataclasses.replace(codebase, manifest=Manifest(tuple(part)))
-            runtime = Runtime(project.project_id, {"GCLOUD_PROJECT": project.project_id}, settings)
+            services = Addresses(project.project_id, Ports(), frozenset()).environment
+            runtime = Runtime(project.project_id, services, settings)
             host = FunctionsHost(own, runtime, ports[index])
             host.start(processes)
             hosts.append(host)
@@ -117,6 +122,20 @@ def one_or_many(directory: Path, project: Project) -> None:
         total = sum((memory(pid) for pid in everyone), Memory(0, 0))
         row(f"  {name}", str(len(everyone)), f"{ready:.2f}", f"{total.rss:.0f}", f"{total.pss:.0f}")
         processes.stop()
+
+
+def lent_connection() -> None:
+    keeper = Keeper(print)
+    with keeper.remote as remote:
+        worker = InFlight(remote.fileno())
+    client, connection = socket.socketpair()
+    with client, connection:
+        times = []
+        for _ in range(2000):
+            started = time.perf_counter()
+            worker.hold(connection, "web GET /")()
+            times.append((time.perf_counter() - started) * 1_000_000)
+    row("connection lent and back, µs", f"{statistics.median(times):.0f}")
 
 
 def whole_suite(project: Project) -> None:
@@ -174,6 +193,8 @@ def main() -> None:
         direct_or_twin(directory, project)
         print()
         one_or_many(directory, project)
+        print()
+        lent_connection()
         print()
         whole_suite(project)
 

@@ -61,9 +61,9 @@ class Bridge:
         return answer.send(start_response)
 
     def send(self, name: str, data: Any, attributes: Mapping[str, str]) -> Answer:
-        """Hand a function an event that nothing here sends. Raises SuiteError."""
+        """Hand a function an event that nothing here sends, or its schedule's call ahead of time. Raises SuiteError."""
         endpoint = self.manifest.endpoint(name)
-        if endpoint.kind is not Kind.EVENT:
+        if endpoint.kind not in {Kind.EVENT, Kind.SCHEDULE}:
             raise SuiteError(f"{name} is not started by events: it is of kind {endpoint.kind.word}.")
         return self.deliver(endpoint, to_request(endpoint.kind, made(endpoint, self._project_id, data, attributes)))
 

@@ -117,7 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return while_read(lambda: options.run(options))
     except (SuiteError, ControlError) as error:
         print(f"firesuite: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:  # a file that may not be read or written, a disk that is full
+        if error.filename is None:
+            raise
+        print(f"firesuite: {error.filename}: {error.strerror}.", file=sys.stderr)
+    return 1
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -148,7 +152,7 @@ def _run_command(command: Sequence[str], suite: Suite) -> int:
     alone = not sys.stdin.isatty()
     try:
         process = subprocess.Popen(  # noqa: S603 - the user's own command
-            command, env={**os.environ, **suite.environment, **suite.mark}, start_new_session=alone
+            command, env={**os.environ, **suite.environment, **suite.mark, **_startup()}, start_new_session=alone
         )
     except OSError as error:
         raise SuiteError(f"Cannot run {command[0]}: {error.strerror}.") from None
@@ -170,6 +174,12 @@ def _run_command(command: Sequence[str], suite: Suite) -> int:
     finally:
         if alone:
             reaper.kill_sessions([process.pid])  # what the command left in the background uses a suite that is gone
+
+
+def _startup() -> dict[str, str]:
+    """Has each Python that the command starts send firebase_admin's messages to the sink."""
+    paths = [str(Path(__file__).with_name("startup")), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _fcm(options: argparse.Namespace) -> int:

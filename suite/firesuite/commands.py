@@ -11,6 +11,7 @@ from firesuite.errors import SuiteError
 from firesuite.inspection import SOME_APP
 from firesuite.manifest import Endpoint, Kind
 from firesuite.project import Project
+from firesuite.proxy import Answer
 from firesuite.running import RunningSuite
 
 
@@ -84,6 +85,7 @@ def _call(options: argparse.Namespace) -> int:
     suite = RunningSuite.of(Project.load(Path.cwd(), options.project))
     kind = Kind(suite.function(options.name)["kind"])
     headers = _headers(options, suite)
+    before = suite.last_line()
     text = sys.stdin.read() if options.data == "-" else options.data
     if kind is Kind.HTTPS:
         body = text.encode() if text is not None else None
@@ -96,17 +98,21 @@ def _call(options: argparse.Namespace) -> int:
     elif kind is Kind.TASK_QUEUE:
         _say(suite.enqueue(options.name, _json(text)))
         return 0
-    elif kind is Kind.SCHEDULE:
-        suite.run(options.name)
-        return 0
-    elif kind is Kind.EVENT:
+    elif kind in {Kind.EVENT, Kind.SCHEDULE}:
         answer = suite.send_event(options.name, _json(text), dict(_attribute(text) for text in options.attributes))
     else:
         raise SuiteError(f"{options.name} is started by Auth: sign somebody up or in.")
     if answer.body:
         _say(_pretty(answer.body))
+    return _exit_code(answer, suite, before)
+
+
+def _exit_code(answer: Answer, suite: RunningSuite, before: int) -> int:
+    """0, or 1 for a function that failed, with what it said since that line of the log."""
     if answer.status < 400:
         return 0
+    if answer.status >= 500:
+        sys.stderr.write("".join(f"{line}\n" for line in suite.said_since(before)))
     sys.stderr.write(f"HTTP {answer.status}\n")
     return 1
 
@@ -122,8 +128,9 @@ def _headers(options: argparse.Namespace, suite: RunningSuite) -> dict[str, str]
 
 def _run(options: argparse.Namespace) -> int:
     suite = RunningSuite.of(Project.load(Path.cwd(), options.project))
-    suite.run(options.name)
-    return 0
+    suite.require_schedule(options.name)
+    before = suite.last_line()
+    return _exit_code(suite.send_event(options.name, None, {}), suite, before)
 
 
 def _logs(options: argparse.Namespace) -> int:

@@ -69,8 +69,15 @@ def made(endpoint: Endpoint, project_id: str, data: Any, attributes: Mapping[str
     """An event of the type that a function waits for, with this data, for what nothing here sends by itself.
 
     Its filters are attributes of the event; those that are patterns, and what else the type has, are `attributes`.
+    For Pub/Sub these are the message's, and `data` is what it holds. A schedule has neither.
     Raises SuiteError where one of those is missing, and for Firestore's, whose events come from writes.
     """
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if endpoint.kind is Kind.SCHEDULE:
+        job = f"firebase-schedule-{endpoint.name}-{endpoint.regions[0]}"
+        return {"jobName": f"projects/{project_id}/locations/{endpoint.regions[0]}/jobs/{job}", "scheduleTime": now}
+    if endpoint.event_type == _PUBSUB_TYPE:
+        return _message(endpoint, project_id, now, data, attributes)
     if endpoint.event_type.startswith(_FIRESTORE_TYPE):
         raise SuiteError(f"{endpoint.name} is started by a write: write the document.")
     service = _SOURCES.get(endpoint.event_type.rpartition(".v1.")[0], "eventarc.googleapis.com")
@@ -79,7 +86,7 @@ def made(endpoint: Endpoint, project_id: str, data: Any, attributes: Mapping[str
         "id": uuid.uuid4().hex,
         "source": f"//{service}/projects/{project_id}",
         "type": endpoint.event_type,
-        "time": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "time": now,
         **(endpoint.trigger.get("eventFilters") or {}),
         **attributes,
         "data": data,
@@ -90,6 +97,28 @@ def made(endpoint: Endpoint, project_id: str, data: Any, attributes: Mapping[str
         if name not in event:
             raise SuiteError(f"{endpoint.name} waits for {name} {pattern}: say which, with --attribute {name}=...")
     return event
+
+
+def _message(
+    endpoint: Endpoint, project_id: str, now: str, data: Any, attributes: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """What a topic's function gets of a message: a text as it is, anything else as JSON."""
+    topic = (endpoint.trigger.get("eventFilters") or {}).get("topic", "")
+    content = data if isinstance(data, str) else "" if data is None else json.dumps(data)
+    number = str(uuid.uuid4().int % 10**16)
+    message = {"messageId": number, "publishTime": now, "attributes": dict(attributes)}
+    subscription = f"eventarc-{endpoint.regions[0]}-{endpoint.name}-sub"
+    return {
+        "specversion": "1.0",
+        "id": number,
+        "source": f"//pubsub.googleapis.com/projects/{project_id}/topics/{topic}",
+        "type": endpoint.event_type,
+        "time": now,
+        "data": {
+            "message": {**message, "data": base64.b64encode(content.encode()).decode()},
+            "subscription": f"projects/{project_id}/subscriptions/{subscription}",
+        },
+    }
 
 
 def _database(event: Mapping[str, Any], endpoint: Endpoint, project_id: str) -> dict[str, Any]:

@@ -32,13 +32,23 @@ TWINS = "firesuite-twins"
 """The name of the twins' codebase, beside those of the project's own that fireemu runs."""
 
 _NODE_MAJOR = 20
-_INSTALL_NODE = (
+INSTALL_NODE = (
     f"Install Node {_NODE_MAJOR} or newer: `nvm install {_NODE_MAJOR}`, `brew install node@{_NODE_MAJOR}`, or"
     " https://nodejs.org/en/download."
 )
 
 # Events that fireemu has in work at the same time; its default of 8 lets one slow function hold up all others.
 _CONCURRENT_EVENTS = 64
+_DEFAULT_STORAGE_RULES = """\
+rules_version = '2';
+service firebase.storage {
+  match /b/{bucket}/o {
+    match /{path=**} {
+      allow read, write: if CONDITION;
+    }
+  }
+}
+"""
 # Of firebase.json's firestore section.
 _FOR_DEPLOYMENT = frozenset({"location", "edition", "dataAccessMode", "predeploy", "postdeploy"})
 
@@ -77,10 +87,10 @@ def node_version() -> str:
     try:
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 - the user's own node
     except (OSError, subprocess.CalledProcessError):
-        raise SuiteError(f"Node is not installed: events need it. {_INSTALL_NODE}") from None
+        raise SuiteError(f"Node is not installed: events need it. {INSTALL_NODE}") from None
     major = int(version.removeprefix("v").partition(".")[0])
     if major < _NODE_MAJOR:
-        raise SuiteError(f"Node {version} is too old: events need a newer one. {_INSTALL_NODE}")
+        raise SuiteError(f"Node {version} is too old: events need a newer one. {INSTALL_NODE}")
     return version
 
 
@@ -125,7 +135,7 @@ class Configuration:
 
     def write(self, directory: Path) -> list[str]:
         """Write its files into `directory` and return its arguments."""
-        (directory / "firebase.json").write_text(json.dumps(self._firebase_json(), indent=2), encoding="utf-8")
+        (directory / "firebase.json").write_text(json.dumps(self._firebase_json(directory), indent=2), encoding="utf-8")
         fireemu = {
             "schemaVersion": 1,
             "profile": self.profile,
@@ -148,7 +158,7 @@ class Configuration:
             *(["--export-on-exit", str(self.export_to)] if self.export_to is not None else []),
         ]
 
-    def _firebase_json(self) -> dict[str, Any]:
+    def _firebase_json(self, directory: Path) -> dict[str, Any]:
         ports = self.ports
         ui = self.project.firebase_json.get("emulators", {}).get("ui", {})
         emulators = {
@@ -170,7 +180,7 @@ class Configuration:
         if firestore := self.project.firebase_json.get("firestore"):
             derived["firestore"] = with_absolute_paths(firestore, self.project.directory)
         if "storage" in self.services:
-            derived["storage"] = self._storage()
+            derived["storage"] = self._storage(directory)
         if functions := self._functions():
             derived["functions"] = functions
         return derived
@@ -189,17 +199,34 @@ class Configuration:
             found.append({"source": str(self.twins), "codebase": TWINS, "runtime": "nodejs20"})
         return found
 
-    def _storage(self) -> dict[str, Any]:
-        """The project's rules for its default bucket; a project without rules allows nobody but the Admin SDK."""
+    def _storage(self, directory: Path) -> dict[str, Any]:
+        """The project's rules for its default bucket; where it has none, those of `without_storage_rules`."""
         entry = next(iter(entries(self.project.firebase_json, "storage")), {})
         if "rules" not in entry:
-            return {}
+            default = directory / "storage.rules"
+            condition = "true" if _is_demo(self.project) else "false"
+            default.write_text(_DEFAULT_STORAGE_RULES.replace("CONDITION", condition), encoding="utf-8")
+            return {"rules": str(default)}
         rules = self.project.directory / str(entry["rules"])
         if not rules.is_file():
             raise SuiteError(
                 f"{self.project.directory / 'firebase.json'}: storage.rules names {rules}, which is not there."
             )
         return {"rules": str(rules)}
+
+
+def without_storage_rules(project: Project) -> str | None:
+    """What to tell of a project that uses Storage and names no rules for it. Google's emulator opens those whose id
+    begins with `demo-`, and refuses to start for others; here Storage is there for functions, and closed to clients."""
+    entry = next(iter(entries(project.firebase_json, "storage")), {})
+    if "storage" not in used_ports(project) or "rules" in entry:
+        return None
+    how = "open to everybody" if _is_demo(project) else "closed to all but the Admin SDK"
+    return f"firebase.json names no storage.rules: Storage is {how}."
+
+
+def _is_demo(project: Project) -> bool:
+    return project.project_id.startswith("demo-")
 
 
 # How fireemu says at its start what is wrong with a file.

@@ -1,6 +1,7 @@
 """The functions host as the suite sees it: its settings, its process, its health, its reloads."""
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -11,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from firesuite import credentials
 from firesuite.errors import SuiteError
 from firesuite.functions_settings import HEALTH_PATH, Function, Settings
+from firesuite.in_flight import Keeper
 from firesuite.inspection import APP_CHECK_KEYS_PATH
 from firesuite.manifest import Endpoint, Kind
 from firesuite.ports import HOST
@@ -73,16 +76,19 @@ class FunctionsHost:
         self._write_settings(codebase)
 
     def start(self, processes: Processes) -> None:
+        keeper = Keeper(functools.partial(processes.log, self._service))
         environment = {**os.environ, **_RUNTIME, **self._services, "PYTHONUNBUFFERED": "1"}
         if self._watched:
             # Python takes a cached file for fresh when a source is saved twice in one second with the same size.
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        self._child = processes.start(
-            self._service,
-            [self._python, _HOST, self._settings],
-            directory=self._source,
-            environment=environment,
-        )
+        with keeper.remote as inherited:
+            self._child = processes.start(
+                self._service,
+                [self._python, _HOST, self._settings, str(inherited.fileno())],
+                directory=self._source,
+                environment=environment,
+                inherited=[inherited.fileno()],
+            )
 
     def stop(self, processes: Processes) -> None:
         if self._child is not None:
@@ -123,12 +129,13 @@ class FunctionsHost:
 
     def _write_settings(self, codebase: Codebase) -> None:
         endpoints = codebase.manifest.endpoints if self._only is None else (self._only,)
+        own_account = {name: value for name, value in codebase.environment.items() if name == credentials.VARIABLE}
         Settings(
             project=self._project_id,
             source=str(codebase.source),
             port=self._port,
             functions=[_function(endpoint, codebase) for endpoint in endpoints],
-            environment={**codebase.environment, **_RUNTIME, **self._services},
+            environment={**codebase.environment, **_RUNTIME, **self._services, **own_account},
             graceful_seconds=max((endpoint.timeout_seconds for endpoint in endpoints), default=60),
             debug_port=self._debug_port,
             app_check_keys=f"http://{self._services['FIREBASE_EMULATOR_HUB']}{APP_CHECK_KEYS_PATH}",

@@ -18,10 +18,11 @@ if __name__ == "__main__":
     _package.__path__ = [sys.path.pop(0)]
     sys.modules["firesuite"] = _package
 
-import importlib
+import importlib.util
 import json
 import os
 import re
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,8 @@ from typing import TYPE_CHECKING, Any
 try:
     import flask
     import functions_framework
+    import gunicorn.arbiter
+    import gunicorn.glogging
     from functions_framework import _function_registry
     from functions_framework._http.gunicorn import GunicornApplication
 except ModuleNotFoundError as missing:
@@ -42,6 +45,7 @@ except ModuleNotFoundError as missing:
 
 from firesuite import costs, invocation
 from firesuite.functions_settings import HEALTH_PATH, LOAD_ERROR_HEADER, Function, Settings
+from firesuite.in_flight import InFlight
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -117,6 +121,13 @@ def _defined(module: types.ModuleType, settings: Settings) -> list[Function]:
     unnamed = [name for name, value in vars(module).items() if hasattr(value, _ENDPOINT) and name not in named]
     if unnamed and not settings.alone:
         print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
+    for function in defined:
+        endpoint = getattr(getattr(module, function.entry_point), _ENDPOINT, None)
+        regions: Any = getattr(endpoint, "region", None)
+        known = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
+        if known and sorted(regions) != sorted(function.regions):
+            theirs = f"{function.name} in {', '.join(function.regions)}, main.py in {', '.join(regions)}"
+            print(f"functions.yaml has {theirs}: generate it again to have it served there.", flush=True)  # noqa: T201
     return defined
 
 
@@ -152,7 +163,8 @@ def _describe(error: BaseException, source: str) -> str:
 class Host:
     """The WSGI application: finds the function by the path, hands the request to its app, and logs one line."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
         self._project = settings.project
         self._source = settings.source
         # Whoever looks at a request in a debugger takes his time.
@@ -217,9 +229,14 @@ class Host:
             current.begin_answer(line.partition(" ")[0])
             return start_response(line, *rest)
 
+        # A caller who waits for a place is answered, too; an event that waits has not been seen, and is sent again.
+        if what != "event":
+            self._hold(current)
         slot = self._slots[function.name]
         slot.acquire()
         current.waits = False
+        if what == "event":
+            self._hold(current)
 
         def done() -> None:
             slot.release()
@@ -235,6 +252,11 @@ class Host:
             done()
             raise
         return _Body(body, done)
+
+    def _hold(self, current: invocation.Invocation) -> None:
+        """Have its caller answered if this process dies."""
+        if (connection := current.connection) is not None:
+            current.release = self._in_flight.hold(connection, f"{current.name} {current.what}")
 
 
 class _Body:
@@ -265,6 +287,16 @@ def _answer(
     return [body]
 
 
+def _fcm_admin() -> Any:
+    """fcm/admin.py alone: its package is the sink, which wants more than there is here."""
+    spec: Any = importlib.util.spec_from_file_location(
+        "firesuite_fcm_admin", Path(__file__).with_name("fcm") / "admin.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _await_debugger(port: int) -> None:
     """Listen for a debugger, and go on when one is there."""
     debugpy: Any = importlib.import_module("debugpy")  # the optional extra `debug`
@@ -279,11 +311,39 @@ def _await_debugger(port: int) -> None:
     debugpy.wait_for_client()
 
 
+class _Arbiter(gunicorn.arbiter.Arbiter):
+    """One that replaces a worker whatever its exit status was. gunicorn's own stops at those two, which it means for
+    what does not load, but which a function can end its process with as well."""
+
+    # A process ends with 3 and 4 of these, and what the arbiter compares that with are these.
+    WORKER_BOOT_ERROR = 256 + gunicorn.arbiter.Arbiter.WORKER_BOOT_ERROR
+    APP_LOAD_ERROR = 256 + gunicorn.arbiter.Arbiter.APP_LOAD_ERROR
+
+
+class _Logger(gunicorn.glogging.Logger):
+    """Says how a worker died, be it in a way that gunicorn takes for a warning, such as SIGSEGV."""
+
+    def warning(self, msg: str, *args: Any, **more: Any) -> None:
+        if msg.startswith("Worker (pid:%s) was sent"):
+            self.error(msg, *args, **more)
+        else:
+            super().warning(msg, *args, **more)  # type: ignore[no-untyped-call]
+
+    def error(self, msg: str, *args: Any, **more: Any) -> None:
+        if msg.startswith("Worker (pid:%s)"):
+            print(f"The functions' process died, another takes its place: {msg % args}", flush=True)  # noqa: T201
+        else:
+            super().error(msg, *args, **more)  # type: ignore[no-untyped-call]
+
+
 class Application(GunicornApplication):
     """functions-framework's own gunicorn server, which loads the app in the worker rather than in the arbiter."""
 
-    def __init__(self, settings_path: str) -> None:
+    def __init__(self, settings_path: str, keeper: int) -> None:
+        """`keeper`: the file descriptor that leads to the suite's `in_flight.Keeper`."""
         self._settings_path = settings_path
+        self._keeper = keeper
+        os.set_inheritable(keeper, False)  # what the functions start has no business with it
         settings = Settings.read(settings_path)
         options = {
             # Each function's own limit is its semaphore; the pool only has to be large enough for all that wait, too.
@@ -297,6 +357,7 @@ class Application(GunicornApplication):
             "keepalive": 75,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 - as gunicorn's docs advise
             "control_socket_disable": True,
+            "logger_class": _Logger,
         }
         super().__init__(None, "127.0.0.1", settings.port, False, **options)  # type: ignore[no-untyped-call]
 
@@ -306,15 +367,26 @@ class Application(GunicornApplication):
         self.options = {key: value for key, value in self.options.items() if key in known}
         super().load_config()  # type: ignore[no-untyped-call]
 
+    def run(self) -> None:
+        _Arbiter(self).run()  # type: ignore[no-untyped-call]
+
     def load(self) -> Host:
+        try:
+            return self._loaded()
+        except BaseException:
+            os.kill(os.getppid(), signal.SIGTERM)  # another worker would fail at the same
+            raise
+
+    def _loaded(self) -> Host:
         settings = Settings.read(self._settings_path)
         os.environ.update(settings.environment)
         costs.install(os.environ.get("FIRESTORE_EMULATOR_HOST", ""))
+        _fcm_admin().connect_all()
         invocation.watch_logging(flask.request)
         if settings.debug_port is not None:
             _await_debugger(settings.debug_port)
-        return Host(settings)
+        return Host(settings, InFlight(self._keeper))
 
 
 if __name__ == "__main__":
-    Application(sys.argv[1]).run()  # type: ignore[no-untyped-call]
+    Application(sys.argv[1], int(sys.argv[2])).run()

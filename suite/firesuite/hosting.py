@@ -51,6 +51,7 @@ class Hosting:
         self._port = functions_port
         self._redirects = rules.redirects()
         self._rewrites = rules.rewrites(path_of, services)
+        self._path_of = path_of
         self._files = StaticFiles(
             directory / str(site.get("public", "public")),
             clean_urls=bool(site.get("cleanUrls")),
@@ -84,8 +85,12 @@ class Hosting:
         rewrite = next((rewrite for rewrite in self._rewrites if rewrite.pattern.match(path) is not None), None)
         if rewrite is None:
             return None
-        if rewrite.mount is not None:
-            return self._call(environ, rewrite.mount)
+        if rewrite.function is not None:
+            try:
+                # Asked each time: a save may have moved the function to another region, or taken it away.
+                return self._call(environ, self._path_of(*rewrite.function))
+            except SuiteError as error:
+                return Answer.text(404, str(error))
         if rewrite.file is None:
             return Answer.text(501, f"{rewrite.name} leads to something that nothing here serves.")
         file = self._files.file(rewrite.file)
@@ -122,12 +127,13 @@ class _Redirect:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Rewrite:
-    """To a file of the site, or to a function: its path on the functions' port. With neither to what is not here."""
+    """To a file of the site, or to a function: its name, and its region where one is given. With neither to what is not
+    here."""
 
     name: str
     pattern: Pattern
     file: str | None
-    mount: str | None
+    function: tuple[str, str | None] | None
 
 
 class _Rules:
@@ -158,11 +164,12 @@ class _Rules:
             pattern, destination = self._pattern(name, entry, captures=False), entry.get("destination")
             try:
                 function = _function(entry, services)
-                mount = path_of(*function) if function is not None else None
+                if function is not None:
+                    path_of(*function)
             except SuiteError as error:
                 raise SuiteError(f"{name}: {error}") from None
             file = str(destination) if destination is not None else None
-            found.append(_Rewrite(name, pattern, file, mount))
+            found.append(_Rewrite(name, pattern, file, function))
         return found
 
     def _entries(self, key: str) -> list[tuple[str, Mapping[str, Any]]]:

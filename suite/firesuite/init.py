@@ -3,14 +3,16 @@
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from firesuite.errors import SuiteError
-from firesuite.files import aliases, entries, read_firebase_json, read_json
-from firesuite.fireemu import PLATFORMS
+from firesuite.files import aliases, entries, read_firebase_json, read_json, read_text
+from firesuite.fireemu import INSTALL_NODE, PLATFORMS, node_version
 from firesuite.manifest import DEFAULT_CONCURRENCY
+from firesuite.project import is_python
 
 # The versions that this package is tested with.
 FIREEMU = "0.7.1"
@@ -46,14 +48,25 @@ def run(options: argparse.Namespace) -> int:
         _say(text)
     if not any(said):
         _say("Nothing was missing.")
+    if (missing := _missing_node()) is not None:
+        _say(f"Missing: {missing}")
     _say("Next: `npm install --ignore-scripts`, then `firesuite doctor`, then `firesuite up`.")
     return 0
+
+
+def _missing_node() -> str | None:
+    """What keeps the next command, npm, from working."""
+    try:
+        node_version()
+    except SuiteError as error:
+        return str(error)
+    return None if shutil.which("npm") else f"npm is not installed, which Node comes with. {INSTALL_NODE}"
 
 
 def _firebase_json(directory: Path) -> str | None:
     path = directory / "firebase.json"
     document = _read(path)
-    if "functions" in document:
+    if document.get("functions"):
         return None
     source = "functions"
     document["functions"] = [
@@ -79,7 +92,7 @@ def _functions(directory: Path) -> list[str]:
     said = []
     for entry in entries(read_firebase_json(directory / "firebase.json"), "functions"):
         source = directory / str(entry.get("source", "functions"))
-        if not str(entry.get("runtime", "python")).startswith("python") or (source / "main.py").exists():
+        if not is_python(directory, entry) or (source / "main.py").exists():
             continue
         source.mkdir(parents=True, exist_ok=True)
         (source / "main.py").write_text(_MAIN, encoding="utf-8")
@@ -104,7 +117,8 @@ def _package_json(directory: Path) -> str | None:
     has_functions = any("firebase-functions" in document.get(key, {}) for key in ("dependencies", "devDependencies"))
     if has_functions and any(name.startswith("@fireemu/") for name in optional):
         return None
-    document.setdefault("private", True)
+    if not known:
+        document["private"] = True
     if not has_functions:
         document.setdefault("devDependencies", {})["firebase-functions"] = FIREBASE_FUNCTIONS
     document["optionalDependencies"] = {
@@ -120,7 +134,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    """As the file was indented before; what was there already stays as it was."""
+    text = read_text(path) if path.is_file() else ""
+    indented = re.search(r"^\{\s*?\n([ \t]+)\S", text)
+    written = json.dumps(document, indent=indented[1] if indented else 2, ensure_ascii=False)
+    path.write_text(written if text and not text.endswith("\n") else f"{written}\n", encoding="utf-8")
 
 
 def _say(text: str) -> None:

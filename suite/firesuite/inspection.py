@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from firesuite import credentials
 from firesuite.appcheck import AppCheck
 from firesuite.errors import SuiteError
 from firesuite.history import History
@@ -19,6 +20,8 @@ STATUS_PATH = f"{PREFIX}/status"
 LOGS_PATH = f"{PREFIX}/logs"
 APP_CHECK_KEYS_PATH = f"{PREFIX}/appCheck/jwks"
 APP_CHECK_TOKEN_PATH = f"{PREFIX}/appCheck/token"
+TOKEN_PATH = f"{PREFIX}/token"
+"""Where the made-up service account gets its access tokens."""
 EVENTS_PATH = f"{PREFIX}/events/"
 """With a function's name behind it; takes a POST of `{"data": ..., "attributes": {...}}`."""
 
@@ -51,6 +54,7 @@ class Inspection:
         documents: Mapping[str, Callable[[], Mapping[str, Any]]] = {
             STATUS_PATH: self._status,
             LOGS_PATH: lambda: {"lines": self._lines(int(query.get("after", 0)), wait="wait" in query)},
+            TOKEN_PATH: lambda: credentials.TOKEN,
             APP_CHECK_KEYS_PATH: self._app_check.keys,
             APP_CHECK_TOKEN_PATH: lambda: {"token": self._app_check.token(query.get("app", SOME_APP))},
         }
@@ -62,11 +66,11 @@ class Inspection:
     def _deliver(self, environ: "WSGIEnvironment") -> Answer:
         try:
             body = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-            return self._send(
-                environ["PATH_INFO"].removeprefix(EVENTS_PATH), body["data"], body.get("attributes") or {}
-            )
+            data, attributes = body["data"], dict(body.get("attributes") or {})
         except (ValueError, KeyError, TypeError, AttributeError):
             return Answer.text(400, 'Expected a POST of {"data": ..., "attributes": {...}}.')
+        try:
+            return self._send(environ["PATH_INFO"].removeprefix(EVENTS_PATH), data, attributes)
         except SuiteError as error:
             return Answer.text(400, str(error))
 

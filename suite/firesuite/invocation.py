@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -40,6 +40,8 @@ class Invocation:
         self.reads = 0
         self.writes = 0
         self.error: BaseException | None = None
+        self.release: Callable[[], None] = lambda: None
+        """Called when nobody else has to answer for this process any more."""
         self.waits = True
         """Whether it has no place yet: the function works on as many others as its concurrency allows."""
         self._body = ""
@@ -69,6 +71,7 @@ class Invocation:
 
     def begin_answer(self, status: str) -> bool:
         """The function answers; False when it is too late for that."""
+        self.release()
         with self._lock:
             self._status = self._status or status
             return not self._ended
@@ -79,6 +82,7 @@ class Invocation:
             if self._ended:
                 return
             self._ended = True
+        self.release()
         milliseconds = (time.perf_counter() - self._started) * 1000
         said = [f"{self.name} {self.what} {self._status} {milliseconds:.0f} ms{self._cost()}"]
         if self.error is not None:
@@ -92,7 +96,8 @@ class Invocation:
                 return
             self._ended = True
             answering = bool(self._status)
-        connection: socket.socket | None = self._environ.get("gunicorn.socket")
+        self.release()
+        connection = self.connection
         if connection is not None:
             body = b"upstream request timeout"
             head = "HTTP/1.1 504 Gateway Timeout\r\nContent-Type: text/plain\r\nConnection: close\r\n"
@@ -105,6 +110,12 @@ class Invocation:
         else:
             why = f"did not answer within its {seconds} s (timeout_sec); its code runs on"
         _say(f"{self.name} {self.what} 504 {why}")
+
+    @property
+    def connection(self) -> socket.socket | None:
+        """Its caller's."""
+        connection: socket.socket | None = self._environ.get("gunicorn.socket")
+        return connection
 
     @property
     def ended(self) -> bool:

@@ -85,7 +85,7 @@ class Processes:
 
     def __init__(self, directory: Path, log: Log) -> None:
         """Make `directory` if it is not there; the reaper removes it if the suite is killed."""
-        self._log = log
+        self.log = log
         self._lock = threading.RLock()
         self._children: list[Child] = []
         self._stopped = False
@@ -101,7 +101,7 @@ class Processes:
         outer = os.environ.get(reaper.MARK_VARIABLE)
         return {reaper.MARK_VARIABLE: f"{outer},{self._mark}" if outer else self._mark}
 
-    def start(
+    def start(  # noqa: PLR0913 - by name only
         self,
         service: str,
         command: Sequence[str | Path],
@@ -109,10 +109,12 @@ class Processes:
         directory: Path,
         environment: Mapping[str, str],
         stop_seconds: float = STOP_SECONDS,
+        inherited: Sequence[int] = (),
     ) -> Child:
         """Start `command` in `directory` with `environment`. Raises OSError when it cannot be started, and Stopping.
 
-        It may take `stop_seconds` to end when it is asked to, before it is killed.
+        It may take `stop_seconds` to end when it is asked to, before it is killed. It has the file descriptors
+        `inherited` under their numbers.
         """
         with self._lock:
             if self._stopped:
@@ -125,9 +127,10 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=inherited,
             )
             self._tell(f"+{process.pid}")
-            child = Child(service, process, stop_seconds, self._log)
+            child = Child(service, process, stop_seconds, self.log)
             self._children.append(child)
         return child
 

@@ -153,7 +153,7 @@ def firebase_config(project_id: str) -> dict[str, str]:
     }
 
 
-def _is_python(directory: Path, entry: Mapping[str, Any]) -> bool:
+def is_python(directory: Path, entry: Mapping[str, Any]) -> bool:
     """By its runtime; without one, as Node projects have it in package.json, by what is there."""
     if runtime := entry.get("runtime"):
         return str(runtime).startswith("python")
@@ -168,14 +168,14 @@ def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[
     return tuple(
         NodeCodebase(str(entry.get("codebase", "default")), directory / _source(entry), entry.get("runtime"))
         for entry in files.entries(firebase_json, "functions")
-        if not _is_python(directory, entry)
+        if not is_python(directory, entry)
     )
 
 
 def _codebases(
     directory: Path, firebase_json: Mapping[str, Any], project_id: str, names: tuple[str, str | None]
 ) -> tuple[Codebase, ...]:
-    entries = [entry for entry in files.entries(firebase_json, "functions") if _is_python(directory, entry)]
+    entries = [entry for entry in files.entries(firebase_json, "functions") if is_python(directory, entry)]
     codebases = tuple(_codebase(directory, entry, project_id, names) for entry in entries)
     owners: dict[str, str] = {}
     for codebase in codebases:
@@ -228,8 +228,11 @@ def _services_to_be(project_id: str) -> dict[str, str]:
 
 
 def _discover(python: Path, source: Path, environment: Mapping[str, str]) -> str:
+    from firesuite import credentials  # noqa: PLC0415 - 40 ms, which a project with a manifest need not wait for
+
     try:
-        return discovery.discover(python, source, environment)
+        with credentials.while_discovered(environment["GCLOUD_PROJECT"], environment) as complete:
+            return discovery.discover(python, source, complete)
     except discovery.DiscoveryError as error:
         raise LoadFailure(f"The functions could not be loaded. {error}") from None
 

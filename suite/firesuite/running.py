@@ -18,7 +18,10 @@ from firesuite.manifest import Kind
 from firesuite.project import Project
 from firesuite.proxy import Answer
 
-_SECONDS = 60.0
+# As long as Cloud Run lets a function work.
+_SECONDS = 3600.0
+# For what a function said to arrive in the log after its answer.
+_LOG_SECONDS = 0.3
 # https://firebase.google.com/docs/auth/admin/create-custom-tokens
 _AUDIENCE = "https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit"
 
@@ -90,17 +93,30 @@ class RunningSuite:
     def send_event(self, name: str, data: Any, attributes: Mapping[str, str]) -> Answer:
         """Hand a function an event of its type with this data; its answer. Raises SuiteError for one that cannot be."""
         body = json.dumps({"data": data, "attributes": attributes}).encode()
-        answer = _request("POST", f"{self._hub}{EVENTS_PATH}{name}", body, {"content-type": "application/json"})
+        url = f"{self._hub}{EVENTS_PATH}{name}"
+        try:
+            answer = _request("POST", url, body, {"content-type": "application/json"})
+        except OSError as error:
+            raise SuiteError(f"{name} got no event: the suite at {self._hub} broke off ({error}).") from None
         if answer.status == 400:
             raise SuiteError(answer.body.decode(errors="replace"))
         return answer
 
-    def run(self, name: str) -> None:
-        """Run a scheduled function now. Raises SuiteError for a function of another kind."""
+    def require_schedule(self, name: str) -> None:
+        """Raises SuiteError for a function of another kind."""
         kind = Kind(self.function(name)["kind"])
         if kind is not Kind.SCHEDULE:
             raise SuiteError(f"{name} has no schedule to run ahead of: it is of kind {kind.word}.")
-        self.control.run_function(name)
+
+    def last_line(self) -> int:
+        """The number of the latest line of the log."""
+        return max((line.number for line in self.lines(follow=False)), default=0)
+
+    def said_since(self, number: int) -> list[str]:
+        """What the functions said after that line."""
+        time.sleep(_LOG_SECONDS)
+        others = {"firesuite", "fireemu"}
+        return [line.text for line in self.lines(follow=False) if line.number > number and line.service not in others]
 
     def id_token(self, uid: str) -> str:
         """An ID token of this user, who is made when he does not exist. Raises SuiteError."""

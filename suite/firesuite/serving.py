@@ -170,4 +170,4 @@ class Serving:
 def settings_of(project: Project) -> str:
     """What of a project the twins and the running fireemu were made from: when it changes, they are made anew."""
     delivered = project.manifest.delivered
-    return json.dumps([[endpoint.name, endpoint.kind.value, dict(endpoint.trigger)] for endpoint in delivered])
+    return json.dumps([[e.name, e.kind.value, e.regions, dict(e.trigger)] for e in delivered])

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import os
 import secrets
 import shutil
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from firesuite import fcm, fireemu, hosting
+from firesuite import credentials, fcm, fireemu, hosting
 from firesuite.addresses import Addresses
 from firesuite.appcheck import AppCheck
 from firesuite.clock import ClockTicker
@@ -26,7 +27,8 @@ from firesuite.functions import Runtime, missing_packages, without_value
 from firesuite.google import GoogleEmulators, check_services
 from firesuite.history import History
 from firesuite.hub import Hub, Locator
-from firesuite.inspection import Inspection
+from firesuite.inspection import TOKEN_PATH, Inspection
+from firesuite.manifest import Endpoint
 from firesuite.ports import HOST, Ports, is_free
 from firesuite.processes import Child, Log, Processes, Stopping
 from firesuite.project import LoadFailure, Project
@@ -87,6 +89,9 @@ class Suite:
         self.app_check = AppCheck(project.project_id)
         self._show = log
         self._exit = contextlib.ExitStack()
+        self._directory = Path(tempfile.gettempdir(), f"firesuite-{secrets.token_hex(8)}")
+        # Of the made-up service account; None where the user has one of his own.
+        self._credentials = None if credentials.is_of_the_user(os.environ) else self._directory / credentials.FILE
         self._processes: Processes | None = None
         self._serving: Serving | None = None
         self.tasks: TaskQueues | None = None
@@ -124,12 +129,18 @@ class Suite:
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables by which Firebase's SDKs find the services, for a command that is to use them."""
-        return self._addresses.environment
+        own = {} if self._credentials is None else {credentials.VARIABLE: str(self._credentials)}
+        return {**self._addresses.environment, **own}
 
     def function_url(self, name: str) -> str:
         """Where an HTTP or callable function answers. Raises SuiteError for a name that is not exported."""
-        endpoint = self.project.manifest.endpoint(name)
-        return f"http://{HOST}:{self.ports.functions}/{self.project.project_id}/{endpoint.regions[0]}/{name}"
+        return self._url(self.project.manifest.endpoint(name))
+
+    def _url(self, endpoint: Endpoint) -> str:
+        return f"http://{HOST}:{self.ports.functions}/{self.project.project_id}/{endpoint.regions[0]}/{endpoint.name}"
+
+    def _urls(self, project: Project) -> Mapping[str, str]:
+        return {e.name: self._url(e) for e in project.manifest.endpoints if e.kind.is_direct}
 
     def services(self) -> Mapping[str, str]:
         """The URL of each service, by the name a person knows it by."""
@@ -205,12 +216,14 @@ class Suite:
 
     def _start(self) -> None:
         binary = fireemu.find_binary(self.project.directory)
-        directory = Path(tempfile.gettempdir(), f"firesuite-{secrets.token_hex(8)}")
+        directory = self._directory
         self._exit.callback(shutil.rmtree, directory, ignore_errors=True)
         self._processes = processes = Processes(directory, self._log)
         self._exit.callback(processes.stop)
         hub_port, node_port, tasks_port = self._private = self.ports.others(3)
 
+        if self._credentials is not None:
+            credentials.write(self._credentials, self.project.project_id, f"http://{HOST}:{self.ports.hub}{TOKEN_PATH}")
         # Servers first, so that they are stopped last: the children talk to them.
         relay = self._addresses.relay(self.project.hosts, self._bound)
         self._exit.callback(relay.stop)
@@ -283,6 +296,8 @@ class Suite:
             if not endpoint.is_deliverable:
                 how = f"`firesuite call {endpoint.name} DATA` does"
                 self._log("firesuite", f"{endpoint.name}: nothing here sends {endpoint.event_type}; {how}.")
+        if (said := fireemu.without_storage_rules(self.project)) is not None:
+            self._log("firesuite", said)
         for codebase in self.project.codebases:
             for said in without_value(codebase):
                 self._log("firesuite", said)
@@ -314,7 +329,7 @@ class Suite:
                     "name": endpoint.name,
                     "kind": endpoint.kind.value,
                     "regions": endpoint.regions,
-                    "url": self.function_url(endpoint.name),
+                    "url": self._url(endpoint),
                 }
                 for endpoint in self.project.manifest.endpoints
             ],
@@ -396,14 +411,22 @@ class Suite:
         except SuiteError:
             serving.reload(before, name)  # what there is to say of the code is said beside
             raise
-        told = [said for codebase in before.codebases for said in without_value(codebase)]
-        for said in (said for codebase in self.project.codebases for said in without_value(codebase)):
-            if said not in told:
-                self._log("firesuite", said)
+        self._tell_what_is_new(before)
         if not discovered or self.project.codebases != before.codebases:
             serving.reload(self.project, name)
         if settings_of(self.project) != settings_of(before):
             self._deliver_anew(serving, self._fireemu)
+
+    def _tell_what_is_new(self, before: Project) -> None:
+        """What has no value, and where functions are that came or moved."""
+        told = [said for codebase in before.codebases for said in without_value(codebase)]
+        for said in (said for codebase in self.project.codebases for said in without_value(codebase)):
+            if said not in told:
+                self._log("firesuite", said)
+        known = self._urls(before)
+        for function, url in self._urls(self.project).items():
+            if url != known.get(function):
+                self._log("firesuite", f"{function} is at {url}.")
 
     def _deliver_anew(self, serving: Serving, process: FireemuProcess) -> None:
         """There are other triggers: fireemu learns of them by a start with the data that it has."""

@@ -1,5 +1,6 @@
 """The plugin in a project of its own: the example of the README, coverage and its bound, and other emulators."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -140,3 +141,34 @@ class TestCommands:
         assert main([*arguments, "--claim", "n=2"]) == 0
         assert "The rules allowed it: it failed for another reason." in capsys.readouterr().out
         assert main([*arguments, "--claim", "n"]) == 2
+
+
+@pytest.mark.parametrize(
+    "firestore",
+    [
+        {"rules": "security/db.rules"},
+        [{"database": "other", "rules": "gone.rules"}, {"database": "(default)", "rules": "security/db.rules"}],
+    ],
+    ids=["one database", "several"],
+)
+def test_the_rules_are_those_that_firebase_json_names(example, monkeypatch, capsys, firestore):
+    (example.path / "security").mkdir()
+    (example.path / "rules" / "firestore.rules").rename(example.path / "security" / "db.rules")
+    (example.path / "firebase.json").write_text(json.dumps({"firestore": firestore}))
+    code, output = example.pytest()
+    assert code == 0, output
+    assert "security/db.rules: " in output
+    (example.path / "below").mkdir()
+    monkeypatch.chdir(example.path / "below")
+    main(["lint"])
+    assert "No rules can be read" not in capsys.readouterr().err
+
+
+def test_a_firebase_json_without_rules_is_one_sentence(example, capsys):
+    (example.path / "firebase.json").write_text('{"firestore": {}}')
+    assert main(["lint"]) == 2
+    sentence = f"{example.path}/firebase.json names no firestore.rules: name the file with --rules, in pytest with"
+    assert capsys.readouterr().err.startswith(sentence)
+    code, output = example.pytest()
+    assert code == 1
+    assert sentence in output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -197,3 +198,27 @@ def test_whoever_reads_no_further_ends_it_without_a_word(project, command, unbuf
 
 def test_the_console_script_is_installed():
     assert (Path(sys.executable).parent / "firesuite").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["init"], r"firesuite: .*/firebase\.json: Permission denied\.\n"),
+        (["rules", "lint", "--rules", "."], r"firesuite: No rules can be read from \.: Is a directory\. .*\n"),
+        (["rules", "mutate", "gone.yaml"], r"firesuite: No rules can be read from rules/firestore\.rules: .*\n"),
+        (["up", "--import", "gone"], r"firesuite: There is no firebase\.json in .*\n"),
+    ],
+)
+def test_as_a_module_and_without_a_traceback(tmp_path, arguments, sentence):
+    """A directory that nobody can write into: root could, whom permissions do not stop."""
+    if arguments == ["init"] and os.geteuid() == 0:
+        (tmp_path / "functions").mkdir()
+        (tmp_path / "firebase.json").symlink_to(tmp_path / "gone" / "firebase.json")
+        sentence = r"firesuite: .*/firebase\.json: No such file or directory\.\n"
+    else:
+        tmp_path.chmod(0o500)
+    done = subprocess.run(
+        [sys.executable, "-m", "firesuite", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(sentence, done.stderr), done.stderr

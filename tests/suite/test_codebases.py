@@ -37,21 +37,13 @@ def oncart(event: firestore_fn.Event) -> None:
     event.data.reference.update({"seenBy": os.getpid()})
 """
 
-# What firestore_fn makes `event.data.reference` with wants credentials, as FACTS of the SDK have it.
-CREDENTIALS = """\
-import google.auth
-from google.auth.credentials import AnonymousCredentials
-
-google.auth.default = lambda *_, **__: (AnonymousCredentials(), "demo-sample")
-"""
-
 
 @pytest.fixture
 def project(tmp_path):
     directory = copy_of_sample(tmp_path / "project")
     shop = directory / "shop"
     shop.mkdir()
-    (shop / "main.py").write_text(CREDENTIALS + SECOND)
+    (shop / "main.py").write_text(SECOND)
     (shop / ".env").write_text("ZONE=europe-west1\nSIZE=large\n")
     document = json.loads((directory / "firebase.json").read_text())
     document["functions"].append({"source": "shop", "codebase": "shop", "runtime": "python311"})
@@ -319,3 +311,72 @@ def test_code_that_does_not_import_is_told_once_and_keeps_what_is_delivered(shop
         eventually(lambda: http("GET", suite.function_url("shop")).status == 200)
         assert suite.lines.text().count("NameError: name 'nowhere' is not defined\nTraceback") == 1
         assert set(suite.control.functions().functions) == {"oncart"}
+
+
+MOVING = """\
+from firebase_functions import firestore_fn, https_fn, options, tasks_fn
+
+options.set_global_options(region="us-east1")
+
+
+@https_fn.on_request()
+def web(request: https_fn.Request) -> https_fn.Response:
+    return https_fn.Response("moved with me")
+
+
+@https_fn.on_request(region="europe-west1")
+def stays(request: https_fn.Request) -> https_fn.Response:
+    return https_fn.Response("here")
+
+
+@tasks_fn.on_task_dispatched()
+def work(request: tasks_fn.CallableRequest) -> None:
+    print("worked", flush=True)
+
+
+@firestore_fn.on_document_created(document="carts/{id}")
+def oncart(event: firestore_fn.Event) -> None:
+    print("saw a cart", flush=True)
+"""
+
+
+@needs_private_home
+def test_functions_that_are_saved_with_another_region_answer_and_are_delivered_to_there(tmp_path):
+    directory = copy_of_sample(tmp_path / "project")
+    (directory / "functions" / "functions.yaml").unlink()
+    main = directory / "functions" / "main.py"
+    main.write_text(MOVING)
+    document = json.loads((directory / "firebase.json").read_text())
+    document["hosting"] = {"public": "public", "rewrites": [{"source": "**", "function": "web"}]}
+    (directory / "firebase.json").write_text(json.dumps(document))
+    with running(directory, watch=True) as suite:
+        before = {name: suite.function_url(name) for name in ("web", "stays")}
+        assert "/us-east1/" in before["web"]
+        main.write_text(MOVING.replace("us-east1", "asia-east1"))
+        now = before["web"].replace("us-east1", "asia-east1")
+        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        assert http("GET", now).text == "moved with me"
+        assert http("GET", before["web"]).status == 404
+        assert http("GET", before["stays"]).text == "here"
+        told = suite.lines.text("firesuite")
+        assert f"web is at {now}." in told
+        assert "stays is at" not in told
+        assert {f["name"]: f["regions"] for f in suite.status()["functions"]}["work"] == ("asia-east1",)
+        assert http("GET", f"{suite.services()['Hosting']}/anything").text == "moved with me"
+        queue = f"/projects/{suite.project.project_id}/locations/asia-east1/queues/work/tasks"
+        body = {"task": {"httpRequest": {"body": "eyJkYXRhIjp7fX0=", "headers": {"Content-Type": "application/json"}}}}
+        tasks = f"http://{suite.environment['CLOUD_TASKS_EMULATOR_HOST']}{queue}"
+        assert http("POST", tasks, body).status == 200
+        assert http("POST", tasks.replace("asia-east1", "us-east1"), body).status == 404
+        suite.database.document("carts/a").create({})
+        eventually(lambda: {"worked", "saw a cart"} <= set(suite.lines.text("functions").splitlines()))
+
+
+def test_a_manifest_with_another_region_than_the_code_is_told(tmp_path):
+    directory = copy_of_sample(tmp_path / "project")
+    main = directory / "functions" / "main.py"
+    main.write_text(main.read_text().replace("REGION, concurrency=20", '"us-east1", concurrency=20'))
+    with running(directory) as suite:
+        assert "functions.yaml has web in australia-southeast1, main.py in us-east1: generate it again" in (
+            suite.lines.text("functions")
+        )

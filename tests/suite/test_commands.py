@@ -3,13 +3,14 @@
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import copy_of_sample, ended, eventually
+from tests.suite.harness import copy_of_sample, ended, eventually, running
 from tests.suite.test_stopping import up
 
 from firesuite.ports import Ports
@@ -93,6 +94,32 @@ def test_call_of_a_task_queue_enqueues(project):
 def test_run_runs_a_schedule_now_and_logs_show_it(project):
     said(project, "run", "nightly")
     eventually(lambda: "nightly event 200" in said(project, "logs", "--only", "functions"))
+
+
+def test_what_fails_is_the_exit_code_with_what_the_function_said(tmp_path):
+    directory = copy_of_sample(tmp_path / "project")
+    main = directory / "functions" / "main.py"
+    broken = 'raise RuntimeError("no night")\n'
+    main.write_text(main.read_text().replace('database().collection("nights").add', f"{broken}    print"))
+    assert broken in main.read_text()
+    names = "add, alone, flaky, hasty, hopeless, nightly, online, onorder, selfish, web, work"
+    process = up(directory, Ports.free())
+    with ended(process):
+        for arguments in (("run", "nightly"), ("call", "nightly")):
+            done = firesuite(directory, *arguments)
+            assert done.returncode == 1
+            assert "RuntimeError: no night" in done.stderr
+            assert done.stderr.endswith("HTTP 500\n")
+        done = firesuite(directory, "call", "web", "--path", "/crash")
+        assert done.returncode == 1
+        assert "ValueError: asked to" in done.stderr
+        for command in ("run", "call"):
+            done = firesuite(directory, command, "nigthly")
+            assert done.returncode == 1
+            assert done.stderr.startswith("firesuite: There is no function 'nigthly'; there are: ")
+            assert set(done.stderr.rstrip(".\n").partition("there are: ")[2].split(", ")) == set(names.split(", "))
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
 
 
 def test_a_second_suite_says_how_it_is_reached(project):
@@ -192,6 +219,77 @@ def test_init_leaves_what_is_there_alone(tmp_path):
     assert package["name"] == "mine"
     assert package["dependencies"] == {"firebase-functions": "6.0.0"}
     assert "devDependencies" not in package
+
+
+NODE = {"name": "functions", "main": "index.js", "engines": {"node": "20"}}
+
+
+class TestInitOfAnExistingProject:
+    @staticmethod
+    def files(directory):
+        paths = [path for path in directory.rglob("*") if path.is_file()]
+        return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
+
+    def init(self, directory, files):
+        """What it changed; a second run changes nothing."""
+        for name, content in files.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text(content if isinstance(content, str) else json.dumps(content))
+        before = self.files(directory)
+        said(directory, "init")
+        after = self.files(directory)
+        assert said(directory, "init").startswith("Nothing was missing.")
+        assert self.files(directory) == after
+        assert before.keys() <= after.keys()
+        return {name for name in after if after[name] != before.get(name)}
+
+    def test_with_node_functions_gets_no_python_among_them(self, tmp_path):
+        files = {"firebase.json": {"functions": {"source": "functions"}}, "functions/package.json": NODE}
+        assert self.init(tmp_path, files) == {".firebaserc", "package.json"}
+
+    def test_with_several_codebases_gets_what_the_python_one_lacks(self, tmp_path):
+        codebases = [
+            {"source": "web", "codebase": "default", "runtime": "nodejs20"},
+            {"source": "backend/py", "codebase": "backend", "runtime": "python311"},
+        ]
+        files = {
+            "firebase.json": {"functions": codebases, "hosting": {"public": "x"}},
+            "web/package.json": NODE,
+            ".firebaserc": {"projects": {"staging": "our-staging", "default": "our-project"}},
+            "backend/py/requirements.txt": "firebase-functions==0.6.0",
+        }
+        assert self.init(tmp_path, files) == {"package.json", "backend/py/main.py", "backend/py/.env"}
+
+    def test_an_empty_list_of_functions_is_none(self, tmp_path):
+        changed = self.init(tmp_path, {"firebase.json": {"functions": []}})
+        assert changed >= {"firebase.json", "functions/main.py"}
+
+    def test_a_package_json_keeps_its_form_and_what_it_says(self, tmp_path):
+        before = '{\n    "name": "caf\u00e9",\n    "type": "module"\n}'
+        files = {"package.json": before, "firebase.json": {"functions": []}}
+        self.init(tmp_path, files)
+        after = (tmp_path / "package.json").read_text()
+        assert after.startswith(before.removesuffix("\n}"))
+        assert set(json.loads(after)) == {"name", "type", "devDependencies", "optionalDependencies"}
+        assert after.endswith("}")
+
+    def test_a_module_beside_it_does_not_keep_the_suite_from_delivering(self, tmp_path):
+        directory = copy_of_sample(tmp_path / "project")
+        (directory / "scratch").mkdir()
+        (directory / "package.json").write_text('{"type": "module"}')
+        said(directory, "init")
+        with running(directory) as suite:
+            suite.database.document("orders/a").create({})
+            eventually(lambda: "onorder event 200" in suite.lines.text("functions"))
+
+    def test_without_node_or_npm_it_says_so(self, tmp_path):
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        text = said(tmp_path, "init", environment={"PATH": str(tools)})
+        assert "Missing: Node is not installed: events need it. Install Node 20 or newer: " in text
+        (tools / "node").symlink_to(shutil.which("node"))
+        text = said(tmp_path, "init", environment={"PATH": str(tools)})
+        assert "Missing: npm is not installed, which Node comes with. Install Node 20 or newer: " in text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import itertools
+import json
 import re
 import time
 
@@ -46,6 +47,11 @@ def test_the_environment_names_the_services_and_the_settings(suite):
     assert seen["FUNCTIONS_EMULATOR"] == "true"
     assert seen["TZ"] == "UTC"
     assert {name: seen[name] for name in suite.environment} == dict(suite.environment)
+    assert json.loads(seen["FIREBASE_CONFIG"]) == {
+        "projectId": "demo-sample",
+        "storageBucket": "demo-sample.appspot.com",
+        "databaseURL": "https://demo-sample.firebaseio.com",
+    }
     # One process is all functions: these are the function's whose request it is.
     assert (seen["K_SERVICE"], seen["FUNCTION_TARGET"], seen["FUNCTION_SIGNATURE_TYPE"]) == ("web", "web", "http")
 

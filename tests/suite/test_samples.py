@@ -235,6 +235,12 @@ class TestPubSub:
         assert event["source"] == "//pubsub.googleapis.com/projects/demo-samples/topics/topic-name"
         assert event["type"] == "google.cloud.pubsub.topic.v1.messagePublished"
 
+    def test_one_that_is_sent_by_hand(self, samples, seen):
+        samples.send_event("hellopubsub", {"name": "Bob"}, kind="by hand")
+        [event] = seen("hellopubsub")
+        assert (event["json"], event["attributes"]) == ({"name": "Bob"}, {"kind": "by hand"})
+        assert event["source"] == "//pubsub.googleapis.com/projects/demo-samples/topics/topic-name"
+
 
 class TestStorage:
     def test_finalized_metadata_deleted(self, samples, seen):

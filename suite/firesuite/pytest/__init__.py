@@ -43,12 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def firesuite(pytestconfig: pytest.Config) -> Iterator["Suite"]:
-    """The running suite. Its environment is this process's: SDKs in the tests find it as they find any emulator."""
+    """The running suite. Its environment is this process's: SDKs in the tests find it as they find any emulator, and
+    firebase_admin's messages go to its FCM sink."""
+    from firesuite.fcm.admin import connect_all
     from firesuite.google import services_named
     from firesuite.ports import Ports
     from firesuite.project import Project
     from firesuite.suite import Suite
 
+    connect_all()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     directory = Path(pytestconfig.rootpath, pytestconfig.getini("firesuite_directory"))
     wanted = pytestconfig.getoption("--firesuite-project")

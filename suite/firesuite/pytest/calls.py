@@ -82,7 +82,8 @@ class Functions:
 
     def run(self, name: str) -> None:
         """Run a scheduled function now, and wait until it is done."""
-        self._running.run(name)
+        self._running.require_schedule(name)
+        self._suite.control.run_function(name)
         self.await_idle()
 
     def await_idle(self) -> None:

@@ -1,7 +1,6 @@
 """What `firesuite rules mutate`, `lint` and `explain` do with their arguments. Each returns an exit code."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,14 +12,12 @@ from firesuite.rules import explain as explanations
 from firesuite.rules import lint as linter
 from firesuite.rules.client import RequestFailedError
 from firesuite.rules.engine import Engine, started
+from firesuite.rules.location import project_rules
 from firesuite.rules.mutate import Verdict, run
 from firesuite.rules.parser import load
 from firesuite.rules.tables import Table, load_table, parse_row
 from firesuite.rules.testing import Rules
 from firesuite.rules.tokens import Caller
-
-FIREBASE_JSON = Path("firebase.json")
-DEFAULT_RULES = Path("rules/firestore.rules")
 
 
 def mutate(arguments: argparse.Namespace) -> int:
@@ -76,17 +73,11 @@ def _explain_on(rules: Rules, table: Table | None, row: Any, caller: Caller) -> 
 
 
 def _rules(arguments: argparse.Namespace) -> Path:
-    """The rules file: what the arguments name, else firebase.json, else the usual one."""
+    """The rules file: what the arguments name, else the project's."""
     if arguments.rules is not None:
         named: Path = arguments.rules
         return named
-    try:
-        firestore = json.loads(FIREBASE_JSON.read_text(encoding="utf-8"))["firestore"]
-        return Path(firestore["rules"])
-    except FileNotFoundError:
-        return DEFAULT_RULES
-    except (ValueError, LookupError, TypeError):
-        raise SuiteError(f"{FIREBASE_JSON} names no firestore.rules: give the file with --rules.") from None
+    return project_rules(Path.cwd())
 
 
 def _caller(arguments: argparse.Namespace, table: Table | None) -> Caller:

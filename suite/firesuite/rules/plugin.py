@@ -28,7 +28,7 @@ _COVERAGE: "pytest.StashKey[Coverage]" = pytest.StashKey()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("firestore rules")
-    group.addoption("--rules-file", metavar="FILE", help="the rules under test (default: rules/firestore.rules)")
+    group.addoption("--rules-file", metavar="FILE", help="the rules under test (default: what firebase.json names)")
     group.addoption(
         "--rules-emulator",
         metavar="HOST:PORT",
@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         help="fail when fewer expressions of the rules were evaluated",
     )
-    parser.addini("rules_file", "the rules under test", default="rules/firestore.rules")
+    parser.addini("rules_file", "the rules under test (default: what firebase.json names)", default="")
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,11 @@ def rules_engine(pytestconfig: pytest.Config) -> Iterator["Engine"]:
 @pytest.fixture(scope="session")
 def rules_file(pytestconfig: pytest.Config) -> Path:
     """The rules under test. A conftest may say it in place of the option and the ini key."""
-    return Path(pytestconfig.rootpath, pytestconfig.getoption("--rules-file") or pytestconfig.getini("rules_file"))
+    from firesuite.rules.location import project_rules
+
+    if named := pytestconfig.getoption("--rules-file") or pytestconfig.getini("rules_file"):
+        return Path(pytestconfig.rootpath, named)
+    return project_rules(Path(pytestconfig.rootpath, pytestconfig.getini("firesuite_directory")))
 
 
 @pytest.fixture(scope="session")

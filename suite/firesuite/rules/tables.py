@@ -155,7 +155,7 @@ def load_table(path: Path | str) -> Table:
     path = Path(path)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with three tags
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TableError(f"{path}: {error}") from error
     if not isinstance(content, dict) or not {"callers", "rows"} <= content.keys():
         raise TableError(f"{path}: a table has 'callers', 'rows' and, where documents are needed, 'documents'.")
