@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from firesuite import credentials
 from firesuite.errors import SuiteError
 from firesuite.fireemu import node_modules_above, with_absolute_paths
 from firesuite.ports import HOST, Ports, is_free
@@ -116,7 +117,8 @@ class GoogleEmulators:
         python = self.project.codebases[0].python.parent if self.project.codebases else Path()
         return {
             **os.environ,
-            **services,
+            # firebase-tools asks Google for a token of any account that it finds, and waits a minute for the answer.
+            **{name: value for name, value in services.items() if name != credentials.VARIABLE},
             "CI": "1",
             "METADATA_SERVER_DETECTION": "none",
             "NO_GCE_CHECK": "true",
