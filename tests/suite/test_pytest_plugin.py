@@ -27,13 +27,13 @@ def project(tmp_path):
 def test_each_test_finds_a_fresh_suite(project):
     code, output = project("tests")
     assert code == 0, output
-    assert re.search(r"^=+ 20 passed in ", output, re.MULTILINE), output
+    assert re.search(r"^=+ 21 passed in ", output, re.MULTILINE), output
 
 
 def test_workers_have_suites_and_projects_of_their_own(project):
     code, output = project("tests", "-n", "2", "-v")
     assert code == 0, output
-    assert " 20 passed in " in output
+    assert " 21 passed in " in output
     assert {"[gw0]", "[gw1]"} <= set(re.findall(r"\[gw\d\]", output))
 
 

@@ -3,8 +3,10 @@
 import os
 import time
 
+import firebase_admin
 import grpc
 import pytest
+from firebase_admin import messaging
 from google.api_core.exceptions import Aborted, AlreadyExists
 
 from firesuite.errors import SuiteError
@@ -14,6 +16,15 @@ from firesuite.pytest.calls import CallError
 
 def orders_seen(firestore):
     return sorted(entry.get("order") for entry in firestore.collection("seen").stream())
+
+
+def test_firebase_admin_in_a_test_sends_to_the_sink(fcm):
+    app = firebase_admin.initialize_app(name="of the test")
+    try:
+        messaging.send(messaging.Message(fid="my-phone"), app=app)
+    finally:
+        firebase_admin.delete_app(app)
+    assert len(fcm.sent_to("my-phone")) == 1
 
 
 class TestFresh:
