@@ -41,6 +41,9 @@ class Server:
             threads=threads,
             ident=None,
             channel_timeout=3600,
+            # Its 100 would be reached by a few clients that keep their connections, and each further one waits for an
+            # hour then: the limit is the process's file descriptors.
+            connection_limit=10_000,
             # They all listen on the loopback interface: X-Forwarded-Host comes from our own Hosting.
             clear_untrusted_proxy_headers=False,
         )
