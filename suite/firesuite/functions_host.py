@@ -20,6 +20,7 @@ if __name__ == "__main__":
 
 import importlib.util
 import json
+import mmap
 import os
 import re
 import signal
@@ -75,11 +76,49 @@ class _LoadedOnce:
         pass
 
 
-def load(settings: Settings) -> "dict[str, WSGIApplication]":
+class _Importing:
+    """Which worker imports main.py, known to the next one: one whose predecessor died of that would die of it, too."""
+
+    def __init__(self) -> None:
+        self._pid = mmap.mmap(-1, 8)  # shared with the workers, which are forked
+
+    def begin(self) -> None:
+        """Raises LoadError where the last to begin has died before its end. The one after this begins afresh."""
+        pid = int.from_bytes(self._pid[:], "big")
+        self._pid[:] = os.getpid().to_bytes(8, "big")
+        if pid and not _is_alive(pid):
+            self.end()
+            raise LoadError(
+                "main.py: its import ended the process, by os._exit or a crash in native code. What was said above says"
+                " how."
+            )
+
+    def end(self) -> None:
+        if int.from_bytes(self._pid[:], "big") == os.getpid():  # else another has begun
+            self._pid[:] = bytes(8)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def load(settings: Settings, importing: _Importing) -> "dict[str, WSGIApplication]":
     """Execute main.py once and make each function's own functions-framework app, by function name.
 
     Raises LoadError.
     """
+    importing.begin()
+    try:
+        return _imported(settings)
+    finally:
+        importing.end()
+
+
+def _imported(settings: Settings) -> "dict[str, WSGIApplication]":
     main = str(Path(settings.source, "main.py"))
     if settings.alone:
         os.environ.update(settings.functions[0].identity)
@@ -163,7 +202,7 @@ def _describe(error: BaseException, source: str) -> str:
 class Host:
     """The WSGI application: finds the function by the path, hands the request to its app, and logs one line."""
 
-    def __init__(self, settings: Settings, in_flight: InFlight) -> None:
+    def __init__(self, settings: Settings, in_flight: InFlight, importing: _Importing) -> None:
         self._in_flight = in_flight
         self._project = settings.project
         self._source = settings.source
@@ -179,7 +218,7 @@ class Host:
         self._error: str | None = None
         self._apps: dict[str, WSGIApplication] = {}
         try:
-            self._apps = load(settings)
+            self._apps = load(settings, importing)
         except LoadError as error:
             self._error = str(error)
             if settings.tells_errors:
@@ -343,6 +382,7 @@ class Application(GunicornApplication):
         """`keeper`: the file descriptor that leads to the suite's `in_flight.Keeper`."""
         self._settings_path = settings_path
         self._keeper = keeper
+        self._importing = _Importing()
         os.set_inheritable(keeper, False)  # what the functions start has no business with it
         settings = Settings.read(settings_path)
         options = {
@@ -385,7 +425,7 @@ class Application(GunicornApplication):
         invocation.watch_logging(flask.request)
         if settings.debug_port is not None:
             _await_debugger(settings.debug_port)
-        return Host(settings, InFlight(self._keeper))
+        return Host(settings, InFlight(self._keeper), self._importing)
 
 
 if __name__ == "__main__":

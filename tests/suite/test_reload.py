@@ -94,6 +94,15 @@ def test_code_that_does_not_import_is_shown_with_file_and_line_and_mended_by_the
     eventually(lambda: version(watching) == "1")
 
 
+def test_an_import_that_ends_the_process_is_told_once_and_mended(watching, main):
+    save(main, 'VERSION = "1"', '__import__("os")._exit(7)')
+    answer = eventually(lambda: (found := http("GET", watching.function_url("web"))).status == 500 and found)
+    assert answer.text.startswith("main.py: its import ended the process")
+    assert watching.lines.text("functions").count("exited with code 7") == 1
+    save(main, '__import__("os")._exit(7)', 'VERSION = "1"')
+    eventually(lambda: version(watching) == "1")
+
+
 def test_a_syntax_error_is_shown_with_its_line(watching, main):
     line = main.read_text().splitlines().index('VERSION = "1"') + 1
     save(main, 'VERSION = "1"', 'VERSION = = "1"')
