@@ -12,6 +12,8 @@ from tools.migrations import load
 from tools.verify_restore import GROUPS
 
 from wattle.adapters.firestore import Create, Query, Update
+from wattle.dead_letters.service import DeadLetterService, Letter
+from wattle.kit.clock import utc_now
 from wattle.kit.retry import Deadline
 from wattle.privacy.erasure import pseudonym
 from wattle.privacy.repository import BELOW_USER, COUNTERS
@@ -142,12 +144,9 @@ def test_the_export_has_all_of_a_person_but_what_is_named(backend, people, admin
     order = {"items": lines((backend.product(), 1)), "note": one.mark}
     assert user.post("/v1/orders", order, headers={"Idempotency-Key": one.mark}).status_code == 201
     deferral = {"userId": user.uid, "message": {"id": "m"}, "dueAt": datetime.now(UTC), "expiresAt": datetime.now(UTC)}
-    letter = {"document": f"users/{user.uid}", "params": {"uid": user.uid}, "before": None, "after": None}
-    writes = [
-        Create(f"deferrals/test-{user.uid}", deferral),
-        Create(f"users/{user.uid}/deadLetters/test", letter | {"replay": False}),
-    ]
-    backend.firestore.commit(writes, Deadline.after(60))
+    backend.firestore.commit([Create(f"deferrals/test-{user.uid}", deferral)], Deadline.after(60))
+    letter = Letter("onUserWritten", "test", f"users/{user.uid}", {"uid": user.uid}, datetime.now(UTC), None, None)
+    DeadLetterService(backend.firestore, utc_now).keep(letter, "a test", Deadline.after(60))
     # Somebody of the staff, too.
     people.appoint(user)
     user = people.sign_in(user.email)

@@ -90,7 +90,7 @@ def test_it_comes_again_until_it_is_given_up(backend, function, poisoned):
     assert (letter.data["before"], letter.data["after"]) == (before, after)
     assert letter.data["reason"].startswith("INTERNAL: ValidationError: ")
     assert letter.data["expiresAt"] > utc_now() + timedelta(days=80)
-    assert '"alarm": "event.GIVEN_UP"' in function.output
+    assert '"alarm":"event.GIVEN_UP"' in function.output
     assert poisoned.uid not in function.output
 
 
