@@ -29,7 +29,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 # The `type: ignore`s below: neither functions-framework nor gunicorn annotates what is called here.
 try:
@@ -62,6 +62,10 @@ _ENDPOINT = "__firebase_endpoint__"
 _TRIGGER = re.compile(r"/functions/projects/(?P<project>[^/]+)/triggers/(?P<key>[^/]+?)(?:-\d+)?")
 # A path may hold any character, an encoded line break too.
 _DIRECT = re.compile(r"/(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?", re.DOTALL)
+
+
+def _say(text: str, file: TextIO | None = None) -> None:
+    print(text, file=file, flush=True)
 
 
 class LoadError(Exception):
@@ -159,14 +163,14 @@ def _defined(module: types.ModuleType, settings: Settings) -> list[Function]:
     named = {function.entry_point for function in settings.functions}
     unnamed = [name for name, value in vars(module).items() if hasattr(value, _ENDPOINT) and name not in named]
     if unnamed and not settings.alone:
-        print(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.", flush=True)  # noqa: T201
+        _say(f"functions.yaml lacks {', '.join(unnamed)}: generate it again to have it served.")
     for function in defined:
         endpoint = getattr(getattr(module, function.entry_point), _ENDPOINT, None)
         regions: Any = getattr(endpoint, "region", None)
         known = isinstance(regions, list) and all(isinstance(region, str) for region in regions)
         if known and sorted(regions) != sorted(function.regions):
             theirs = f"{function.name} in {', '.join(function.regions)}, main.py in {', '.join(regions)}"
-            print(f"functions.yaml has {theirs}: generate it again to have it served there.", flush=True)  # noqa: T201
+            _say(f"functions.yaml has {theirs}: generate it again to have it served there.")
     return defined
 
 
@@ -222,7 +226,7 @@ class Host:
         except LoadError as error:
             self._error = str(error)
             if settings.tells_errors:
-                print(f"The functions could not be loaded. {self._error}", file=sys.stderr, flush=True)  # noqa: T201
+                _say(f"The functions could not be loaded. {self._error}", file=sys.stderr)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -252,7 +256,7 @@ class Host:
     ) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if length > _REQUEST_BYTES and what != "event":
-            print(f"{function.name} {what} 413 of {length:,} bytes; a function takes {_REQUEST_BYTES:,}", flush=True)  # noqa: T201
+            _say(f"{function.name} {what} 413 of {length:,} bytes; a function takes {_REQUEST_BYTES:,}")
             while environ["wsgi.input"].read(_REQUEST_BYTES):  # or a client that is still sending never sees the answer
                 pass
             return _answer(start_response, 413, "Request Entity Too Large", "text/plain")
@@ -346,7 +350,7 @@ def _await_debugger(port: int) -> None:
             break
         except RuntimeError:  # the worker before this one, which is being reloaded, has the port a moment longer
             threading.Event().wait(_DEBUG_PORT_SECONDS)
-    print(f"Waiting for a debugger to attach to 127.0.0.1:{port}.", flush=True)  # noqa: T201
+    _say(f"Waiting for a debugger to attach to 127.0.0.1:{port}.")
     debugpy.wait_for_client()
 
 
@@ -370,7 +374,7 @@ class _Logger(gunicorn.glogging.Logger):
 
     def error(self, msg: str, *args: Any, **more: Any) -> None:
         if msg.startswith("Worker (pid:%s)"):
-            print(f"The functions' process died, another takes its place: {msg % args}", flush=True)  # noqa: T201
+            _say(f"The functions' process died, another takes its place: {msg % args}")
         else:
             super().error(msg, *args, **more)  # type: ignore[no-untyped-call]
 

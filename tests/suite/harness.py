@@ -92,6 +92,17 @@ class Lines(list):
         return "\n".join(line for name, line in list(self) if service in {None, name})
 
 
+def project_in(directory, project_id, firebase_json, main=None):
+    """A project of one codebase, of none without `main`, that finds the installed node_modules."""
+    if main is not None:
+        (directory / "functions").mkdir()
+        (directory / "functions" / "main.py").write_text(main, encoding="utf-8")
+    (directory / "firebase.json").write_text(json.dumps(firebase_json), encoding="utf-8")
+    (directory / ".firebaserc").write_text(json.dumps({"projects": {"default": project_id}}), encoding="utf-8")
+    (directory / "node_modules").symlink_to(ROOT / "node_modules")
+    return directory
+
+
 def copy_of_sample(directory):
     """A project directory of its own that finds the installed node_modules."""
     shutil.copytree(SAMPLE, directory, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)

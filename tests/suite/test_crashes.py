@@ -1,8 +1,9 @@
 """A function that ends its process takes nobody with it but who waits for it, who is answered as in production."""
 
 import pytest
-from tests.suite.harness import ROOT, eventually, http, running
+from tests.suite.harness import eventually, http, project_in, running
 
+PYTHON = {"functions": {"runtime": "python311"}}
 MAIN = """
 import ctypes
 import os
@@ -67,12 +68,7 @@ def nightly(event: scheduler_fn.ScheduledEvent) -> None:
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("crashes")
-    (directory / "functions").mkdir()
-    (directory / "functions" / "main.py").write_text(MAIN, encoding="utf-8")
-    (directory / "firebase.json").write_text('{"functions": {"runtime": "python311"}}', encoding="utf-8")
-    (directory / ".firebaserc").write_text('{"projects": {"default": "demo-crashes"}}', encoding="utf-8")
-    (directory / "node_modules").symlink_to(ROOT / "node_modules")
+    directory = project_in(tmp_path_factory.mktemp("crashes"), "demo-crashes", PYTHON, MAIN)
     with running(directory) as started:
         yield started
 

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import ROOT, http, running
+from tests.suite.harness import http, project_in, running
 
 FIRESUITE = [sys.executable, "-m", "firesuite.cli"]
 ADMIN = """
@@ -51,12 +51,8 @@ NOBODY = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"}
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project whose main.py makes its clients while it is imported, in a home without gcloud's settings."""
-    directory = tmp_path_factory.mktemp("admin")
-    (directory / "functions").mkdir()
-    (directory / "functions" / "main.py").write_text(MAIN, encoding="utf-8")
-    (directory / "firebase.json").write_text('{"functions": {"runtime": "python311"}, "storage": {}}', encoding="utf-8")
-    (directory / ".firebaserc").write_text('{"projects": {"default": "demo-admin"}}', encoding="utf-8")
-    (directory / "node_modules").symlink_to(ROOT / "node_modules")
+    firebase_json = {"functions": {"runtime": "python311"}, "storage": {}}
+    directory = project_in(tmp_path_factory.mktemp("admin"), "demo-admin", firebase_json, MAIN)
     with pytest.MonkeyPatch.context() as patch:
         for name in NOBODY:
             patch.delenv(name, raising=False)

@@ -54,7 +54,6 @@ _TARGET_FIELDS: Final = frozenset({"message.fid", "message.token"})
 # not a valid FCM registration token". To miss it would end a broadcast because of one phone.
 _TARGET_SENTENCE: Final = re.compile(r"registration token|installation id", re.IGNORECASE)
 
-
 _SECONDS: Final = re.compile(r"[0-9]+")
 # Seconds. What is a day old is not pushed any more, so that no longer pause says anything, and a date far away is none.
 _RETRY_AFTER_MOST: Final = 86_400

@@ -79,7 +79,7 @@ class _Finder:
                 load(module)
                 _lead(module)
 
-            spec.loader.exec_module = load_and_lead  # type: ignore[method-assign]
+            spec.loader.exec_module = load_and_lead  # type: ignore[method-assign]  # of this one loader
         return spec
 
 
@@ -98,10 +98,10 @@ def _lead(messaging: Any) -> None:
 
 def _service(make_service: Any, app: Any, host: str) -> Any:
     """The messaging service of an app, which sends to `host`."""
-    from urllib.parse import urlsplit  # noqa: PLC0415
+    from urllib.parse import urlsplit  # noqa: PLC0415 - see above: this file loads nothing that takes time
 
-    import requests.adapters  # noqa: PLC0415
-    from firebase_admin import _http_client, _utils  # noqa: PLC0415
+    import requests.adapters  # noqa: PLC0415 - comes with firebase_admin
+    from firebase_admin import _http_client, _utils  # noqa: PLC0415 - no dependency of the suite
 
     base = f"http://{host}"
     make_credential: Any = _utils.EmulatorAdminCredentials
