@@ -6,6 +6,7 @@ cut: see `redacted`.
 Source: Cloud Logging, "Structured logging", special JSON fields.
 """
 
+import json
 import logging
 import re
 import sys
@@ -15,7 +16,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 log_fields: ContextVar[Mapping[str, object]] = ContextVar("log_fields", default={})  # noqa: B039 (a Mapping: never written to)
 """Fields that every line of the present request carries, such as `requestId` and the trace."""
@@ -38,7 +39,10 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             # Error Reporting groups by a stack trace found at the end of `message`.
             line["message"] = f"{line['message']}\n{_trace(record.exc_info[1])}"
-        return to_json(line, fallback=str).decode()
+        try:
+            return to_json(line, fallback=str).decode()
+        except PydanticSerializationError:  # half of a surrogate pair, or bytes, that are no UTF-8: no line is lost
+            return json.dumps(line, default=str)
 
 
 # What people and things are called in the messages of libraries, and what stands in its place.

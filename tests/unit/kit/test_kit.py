@@ -86,9 +86,12 @@ class TestLogging:
         assert (line["requestId"], line["status"]) == ("r-1", 200)
         assert datetime.fromisoformat(line["time"]).tzinfo
 
-    def test_a_line_is_one_line_whatever_it_says(self):
-        record = logging.LogRecord("wattle", logging.ERROR, __file__, 1, "a\nb\u2028\x00", None, None)
-        assert "\n" not in JsonFormatter().format(record)
+    @pytest.mark.parametrize("said", ["a\nb\u2028\x00", "half of a pair \ud800"])
+    def test_a_line_is_one_line_whatever_it_says(self, said):
+        record = logging.LogRecord("wattle", logging.ERROR, __file__, 1, said, None, None)
+        line = JsonFormatter().format(record)
+        assert "\n" not in line
+        assert json.loads(line.encode())["message"] == said
 
     def test_an_exception_is_where_error_reporting_looks(self):
         line = self.line(logging.ERROR, error=ValueError("boom"))
