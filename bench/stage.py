@@ -129,22 +129,27 @@ def machine() -> str:
         platform.machine(),
     )
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 (the user's own node)
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607 (the user's own git)
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    ).stdout.strip()
+    now = datetime.now(UTC)
     return "\n".join(
         (
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}, load average {os.getloadavg()[0]:.1f} at first",
+            f"{now:%Y-%m-%d %H:%M} UTC, commit {_commit()}, load average {os.getloadavg()[0]:.1f} at first",
             f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}",
             # How Python was compiled is worth a tenth of its speed.
             f"Python {platform.python_version()} of {sys.base_prefix} ({platform.python_compiler()}), Node {node}, "
             + ", ".join(f"{name} {version(name)}" for name in packages),
         )
     )
+
+
+def _commit() -> str:
+    """The commit, and `-dirty` where more than results differs from it: a run writes those one after another."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results", ":!docs/costs.md")
+    return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S607 (the user's own git)
+    return done.stdout.strip()
 
 
 def _read(path: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import datetime as dt
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,14 @@ def _what_starts(endpoint: Endpoint) -> str:
             return ""
 
 
+def _running(options: argparse.Namespace) -> RunningSuite:
+    """The suite of the project that is named; in `exec` without one, of that suite's own project."""
+    within = os.environ.get("GCLOUD_PROJECT") if "FIREBASE_EMULATOR_HUB" in os.environ else None
+    return RunningSuite.of(Project.load(Path.cwd(), options.project or within))
+
+
 def _call(options: argparse.Namespace) -> int:
-    suite = RunningSuite.of(Project.load(Path.cwd(), options.project))
+    suite = _running(options)
     kind = Kind(suite.function(options.name)["kind"])
     headers = _headers(options, suite)
     before = suite.last_line()
@@ -127,14 +134,14 @@ def _headers(options: argparse.Namespace, suite: RunningSuite) -> dict[str, str]
 
 
 def _run(options: argparse.Namespace) -> int:
-    suite = RunningSuite.of(Project.load(Path.cwd(), options.project))
+    suite = _running(options)
     suite.require_schedule(options.name)
     before = suite.last_line()
     return _exit_code(suite.send_event(options.name, None, {}), suite, before)
 
 
 def _logs(options: argparse.Namespace) -> int:
-    suite = RunningSuite.of(Project.load(Path.cwd(), options.project))
+    suite = _running(options)
     try:
         for line in suite.lines(follow=options.follow):
             if options.only in {None, line.service}:

@@ -139,6 +139,13 @@ def test_a_second_suite_says_how_it_is_reached(project):
     )
 
 
+def test_within_exec_the_project_need_not_be_named_again(project):
+    call = [*FIRESUITE, "call", "web", "--path", "/?env=GCLOUD_PROJECT"]
+    done = firesuite(project, "exec", "--ports", "free", "--project", "demo-other", "--", *call)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["environment"] == {"GCLOUD_PROJECT": "demo-other"}
+
+
 def test_the_hub_of_another_project_is_not_taken_for_this_ones(project, suite):
     hub = suite.environment["FIREBASE_EMULATOR_HUB"]
     other = firesuite(project, "logs", "--project", "demo-other", environment={"FIREBASE_EMULATOR_HUB": hub})
