@@ -157,6 +157,10 @@ def run_transaction(rpc: Rpc, database: str, work: Callable[[Transaction], T], d
                 # A commit that never arrived leaves the locks behind, and the next attempt would wait for its own.
                 transaction.rollback()
                 uncertain = uncertain or (isinstance(error, FirestoreUnavailable) and error.maybe_applied)
+            except FirestoreError:
+                # Nor does the local Firestore give them back where it refuses a commit.
+                transaction.rollback()
+                raise
             else:
                 return result
         attempt += 1

@@ -7,6 +7,7 @@ import pytest
 
 from firesuite.faults import Failure, at, each, nothing
 from wattle.adapters.firestore import (
+    AlreadyExists,
     Create,
     Firestore,
     FirestoreContention,
@@ -247,6 +248,16 @@ class TestTransactions:
     def test_a_rollback_that_fails_is_left_to_the_server(self, firestore, faults, counter, soon):
         faults.follow(each("Rollback", Failure(UNAVAILABLE)))
         assert firestore.transaction(lambda t: t.get([counter])[0].data, soon) == {"n": 0}
+
+    def test_a_commit_that_is_refused_leaves_no_locks_behind(self, firestore, counter, soon):
+        def again(transaction):
+            transaction.get([counter])
+            transaction.write(Create(counter, {"n": 0}))
+
+        with pytest.raises(AlreadyExists):
+            firestore.transaction(again, soon)
+        firestore.commit([Update(counter, {"n": 7})], Deadline.after(2))
+        assert firestore.get(counter, soon).data == {"n": 7}
 
     def test_a_connection_that_breaks_under_commit_and_rollback_leaves_no_locks_behind(
         self, firestore, faults, counter, impatient
