@@ -27,6 +27,8 @@ SENDING_SECONDS: Final = 0.5
 HEADER_BYTES: Final = 512
 # With indexes, measured and rounded up: an order with its event; one line of the log.
 ORDER_KB, LINE_KB = 4, 0.6
+# Estimated: the entry that Cloud Run itself writes for each request and event (run.googleapis.com/requests).
+REQUEST_LOG_KB: Final = 1
 # With indexes, estimated: an entry of the inbox, of the ledger, of the audit log, a further event of an order.
 ENTRY_KB: Final = 1
 # Three events and three entries of the audit log: what stays of an order's way to its customer.
@@ -111,8 +113,8 @@ def network(use: Use, prices: Mapping[str, Any]) -> float:
 
 
 def log_gib(use: Use) -> float:
-    """A line for each request and event."""
-    return (use.requests + use.events) * LINE_KB * 1024 / GIB
+    """A line of ours for each request and event, and an entry of Cloud Run's."""
+    return (use.requests + use.events) * (LINE_KB + REQUEST_LOG_KB) * 1024 / GIB
 
 
 def logging(use: Use, prices: Mapping[str, Any]) -> float:

@@ -1,5 +1,6 @@
 """What is asked of each server, and the proof that all of them answer the same."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,16 @@ NEW_ORDER: Final[Mapping[str, Any]] = {
     },
     "note": "Ring twice.",
 }
+# What nobody may take: a body that is no JSON, fields that are wrong, unknown or missing, and parameters.
+_REFUSED: Final[Sequence[tuple[str, str, str | None]]] = (
+    ("POST", "/v1/orders", "{"),
+    ("POST", "/v1/orders", json.dumps({**NEW_ORDER, "items": [{"productId": "flat-white", "quantity": 0}]})),
+    ("POST", "/v1/orders", json.dumps({**NEW_ORDER, "colour": "red"})),
+    ("POST", "/v1/orders", json.dumps({"note": NEW_ORDER["note"]})),
+    ("GET", "/v1/orders?limit=0", None),
+    ("GET", "/v1/orders?status=lost", None),
+    ("GET", f"/v1/orders?fields={FIELDS},colour", None),
+)
 # What differs from answer to answer, and what each server calls pages by.
 _OWN: Final = {"timestamp", "requestId"}
 _FRESH: Final = {"id", "number", "createdAt", "updatedAt"}
@@ -66,7 +77,8 @@ def check_equal(servers: Sequence[Server], caller: Caller) -> int:
 
     Compared are status and body, without the time and id of the request; times as instants, whatever their form. Of a
     list also its second page, which each server is asked for in its own way, and `limit` and `hasNext`. Of a created
-    order all but its id, number and times; then the order is read back from the first server.
+    order all but its id, number and times; then the order is read back from the first server. Of a request that is
+    refused the status and the code.
 
     Raises:
         Mismatch: naming the request, the server and the first place that differs.
@@ -81,12 +93,24 @@ def check_equal(servers: Sequence[Server], caller: Caller) -> int:
                 if place:
                     raise Mismatch(f"{scenario.name}, answer {number}, {other.kind.title}: {place}")
                 compared += 1
+    compared += _check_refusals(first, others)
     for asker in (first, *others):
         made = asker.send(SCENARIOS[-1].make(caller))
         if _difference(asker.normal(made), first.normal(first.get(f"/v1/orders/{made.json()['data']['id']}"), 201)):
             raise Mismatch(f"an order that {asker.kind.title} made is stored otherwise")
         compared += 1
     return compared
+
+
+def _check_refusals(first: "_Asker", others: Sequence["_Asker"]) -> int:
+    for method, path, body in _REFUSED:
+        expected = first.refusal(method, path, body)
+        if expected[0] < 400:
+            raise Mismatch(f"{method} {path} {body or ''} is taken")
+        for other in others:
+            if (found := other.refusal(method, path, body)) != expected:
+                raise Mismatch(f"{method} {path} {body or ''}, {other.kind.title}: {expected} and {found}")
+    return len(_REFUSED) * len(others)
 
 
 class _Asker:
@@ -118,6 +142,12 @@ class _Asker:
             missing = f"/v1/orders/{data.order_id('nobody', 0)}"
             found.append(_without(self.normal(self.get(missing)), {"message"}))
         return found
+
+    def refusal(self, method: str, path: str, body: str | None) -> tuple[int, str | None]:
+        """Status and code."""
+        headers = {"Authorization": f"Bearer {self._caller.token}", "Content-Type": "application/json"}
+        answer = httpx.request(method, self._base + path, content=body, headers=headers, timeout=30)
+        return answer.status_code, answer.json().get("code")
 
     def normal(self, answer: httpx.Response, status: int | None = None) -> Any:
         body = {name: value for name, value in answer.json().items() if name not in _OWN}

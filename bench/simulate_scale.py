@@ -34,8 +34,8 @@ BUSY: Final = 0.6
 MONTHS_KEPT: Final = 12
 # Writes a second to an index range that grows (Firestore, "Quotas and limits").
 RANGE: Final = 500
-# Seconds of CPU of an event: assumed, five times what the API takes to make an order.
-EVENT_CPU: Final = 0.005
+# The CPU of an event, assumed: that of so many orders.
+EVENT_ORDERS: Final = 5
 # A transaction holds a document from its read to the end of its commit: two round trips of 8 ms and the commit's own.
 HELD: Final = 0.02
 PATIENCE: Final = 20.0
@@ -48,6 +48,14 @@ _QUOTE: Final = re.compile(r"(?<=^```text\n)(?P<table> *(?P<name>\S+).*?\n)(?=``
 _ROW: Final = re.compile(r"^(?P<name>[a-z].*?) +16 +(?P<per_second>\d+) ", re.MULTILINE)
 
 
+class Served(NamedTuple):
+    """An order: how long it waited, when it was answered (seconds), and whether it got a piece."""
+
+    waited: float
+    at: float
+    sold: bool
+
+
 @dataclass(slots=True)
 class Sale:
     """One product and everybody who wants one at once. Times are seconds."""
@@ -56,29 +64,32 @@ class Sale:
     rate: float
     stock: int
 
-    def single(self) -> list[float]:
-        """How long each order takes where all count in one document."""
-        free, waits = 0.0, []
+    def single(self) -> list[Served]:
+        """Where all count in one document."""
+        free, left, served = 0.0, self.stock, []
         for at in self._arrivals():
+            if left <= 0:
+                served.append(_sold_out(at))
+                continue
+            left -= 1
             free = max(free, at) + HELD
-            waits.append(free - at)
-        return waits
+            served.append(Served(free - at, free, sold=True))
+        return served
 
-    def sharded(self) -> list[float]:
+    def sharded(self) -> list[Served]:
         """The same as `catalog.stock` does it."""
         dice = random.Random(2)  # noqa: S311 (the same sale each time)
         free, held, own, product_free = [0.0] * SHARDS, [0] * SHARDS, self.stock, 0.0
-        waits = []
+        served = []
         for at in self._arrivals():
             shard = dice.randrange(SHARDS)
             if own + sum(held) <= 0:
-                waits.append(HELD / 2)  # the answer that it is sold out reads, and holds nothing
+                served.append(_sold_out(at))
                 continue
-            gathered = own < GATHERED_BELOW
-            if gathered:
+            if own < GATHERED_BELOW:
                 own, held = own + sum(held) - 1, [0] * SHARDS
                 product_free = max(product_free, at) + HELD
-                waits.append(product_free - at)
+                served.append(Served(product_free - at, product_free, sold=True))
                 continue
             start = max(free[shard], at)
             if held[shard] == 0:
@@ -89,14 +100,19 @@ class Sale:
             held[shard] -= 1
             # One round trip more than in one document.
             free[shard] = start + HELD + HELD / 2
-            waits.append(free[shard] - at)
-        return waits
+            served.append(Served(free[shard] - at, free[shard], sold=True))
+        return served
 
     def _arrivals(self) -> Iterator[float]:
         dice, at = random.Random(1), 0.0  # noqa: S311 (the same for both)
         for _ in range(self.orders):
             at += dice.expovariate(self.rate)
             yield at
+
+
+def _sold_out(at: float) -> Served:
+    """That answer reads, and holds nothing."""
+    return Served(HELD / 2, at + HELD / 2, sold=False)
 
 
 def sales() -> Iterator[str]:
@@ -111,12 +127,28 @@ def sales() -> Iterator[str]:
     for rate in (1, 10, 40, 60, 200, 400):
         sale = Sale(10_000, rate, 20_000)
         yield f"{rate:>10}" + "".join(
-            _waits(waits, width) for waits, width in ((sale.single(), 20), (sale.sharded(), 16))
+            _waits(served, width) for served, width in ((sale.single(), 20), (sale.sharded(), 16))
+        )
+    yield ""
+    yield "10,000 want 1,000 pieces, of which the last are counted in one document again: when all are sold, and how"
+    yield "many a second. That a loan also waits for orders that are reading the product is not in it."
+    yield ""
+    yield f"{'wanted/s':>10}{'one document':>20}{'sold/s':>10}{'sharded':>16}{'sold/s':>10}"
+    for rate in (200, 1_000):
+        sale = Sale(10_000, rate, 1_000)
+        yield f"{rate:>10,}" + "".join(
+            _sold(served, width) for served, width in ((sale.single(), 20), (sale.sharded(), 16))
         )
     yield ""
 
 
-def _waits(waits: list[float], width: int) -> str:
+def _sold(served: list[Served], width: int) -> str:
+    last, count = max(order.at for order in served if order.sold), sum(order.sold for order in served)
+    return f"{last:>{width - 2}.1f} s{count / last:>10.0f}"
+
+
+def _waits(served: list[Served], width: int) -> str:
+    waits = [order.waited for order in served]
     cuts = quantiles(waits, n=100)
     late = sum(wait > PATIENCE for wait in waits)
     return f"{cuts[49]:>{width - 2}.2f} s{cuts[98]:>8.2f} s{late:>10,}"
@@ -136,7 +168,8 @@ def populations(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterat
     moves = sum(step["requests"] for step in figures["besides"]["order"].values())
     of_session = sum(times * cpu[name] for name, times in SESSION.items())
     # What the phone asks for and what administrators do is taken to cost what a created order does.
-    session = Session(answering + more, of_session + more.requests * cpu["create order"], more.events * EVENT_CPU)
+    event_cpu = EVENT_ORDERS * cpu["create order"]
+    session = Session(answering + more, of_session + more.requests * cpu["create order"], more.events * event_cpu)
     said = ", ".join(f"{times:g} x {name}" for name, times in SESSION.items())
     yield f"A session: {said}; {SESSIONS} a month and user."
     yield (
@@ -145,7 +178,7 @@ def populations(figures: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterat
     )
     yield (
         f"CPU of a request {session.cpu / session.use.requests * 1000:.2f} ms (on the machine of work.txt), "
-        f"of an event {EVENT_CPU * 1000:g} ms (assumed),"
+        f"of an event {event_cpu * 1000:.0f} ms (assumed: of {EVENT_ORDERS} orders),"
     )
     yield f"instances {BUSY:.0%} busy, the busiest second {PEAK} times the average."
     yield ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 from time import sleep
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from uuid import uuid4
 
 from bench.load import Request, Result, run
@@ -92,8 +92,16 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-def measure(report: Report, *, minutes: float, slices: int) -> float:
-    """The growth of memory from the second third to the last, as a share. Requests go out in so many slices.
+class Soaked(NamedTuple):
+    """The growth of memory from the second third to the last, as a share; how many requests were told to wait."""
+
+    growth: float
+    waited: int
+    requests: int
+
+
+def measure(report: Report, *, minutes: float, slices: int) -> Soaked:
+    """Requests go out in so many slices.
 
     Raises:
         RuntimeError: an answer that is neither 200, 201 nor 503, or 503 again and again.
@@ -133,7 +141,7 @@ def measure(report: Report, *, minutes: float, slices: int) -> float:
     growth = mean(memory[-third:]) / mean(memory[-2 * third : -third] or memory) - 1
     report.line(f"Memory in the last third is {growth:+.1%} of that in the second.")
     report.goal(f"flat within {FLAT:.0%}", [f"{growth:+.1%}"] if growth > FLAT else [])
-    return growth
+    return Soaked(growth, waited, sent)
 
 
 def _told_to_wait(log: Path) -> Iterator[str]:

@@ -30,8 +30,11 @@ def test_the_implementations_answer_alike():
 
 
 def test_a_short_soak_shows_no_client_a_fault(report):
-    """Calls fail and connections break. Twelve seconds say little of memory: half of it would be a leak."""
-    assert soak.measure(report, minutes=0.2, slices=3) < 0.5
+    """Calls fail and connections break. Twelve seconds say little of memory: half of it would be a leak. A request may
+    meet the locks of a transaction that nobody knows of (one in 45,000 did in half an hour): seven would be a fault."""
+    soaked = soak.measure(report, minutes=0.2, slices=3)
+    assert soaked.growth < 0.5
+    assert soaked.waited <= soaked.requests // 100
 
 
 def test_a_flash_sale_sells_what_there_is(report, capsys):

@@ -122,6 +122,6 @@ def test_the_simulation_is_of_these_figures():
 
 def test_the_page_of_scale_quotes_the_simulation():
     page = scale.PAGE.read_text(encoding="utf-8")
-    assert len(re.findall("^```text$", page, re.MULTILINE)) == 2
+    assert len(re.findall("^```text$", page, re.MULTILINE)) == 3
     assert page == scale.quoted(page, scale.RESULT.read_text(encoding="utf-8")), "make costs"
     assert scale.quoted(page.replace("1,000,000", "2,000,000"), scale.RESULT.read_text(encoding="utf-8")) == page

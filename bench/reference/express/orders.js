@@ -25,10 +25,12 @@ export function ordersRouter() {
 
   router.get('/:id', async (req, res) => {
     const doc = await db.collection('orders').doc(req.params.id).get();
-    if (!doc.exists || doc.data().userId !== req.user.uid) {
+    // The client decodes the document anew at each data().
+    const order = doc.data();
+    if (order?.userId !== req.user.uid) {
       throw new ApiError(404, 'ORDER_NOT_FOUND', `There is no order ${req.params.id}.`);
     }
-    res.json(success(orderOf(doc.id, doc.data())));
+    res.json(success(orderOf(doc.id, order)));
   });
 
   router.post('/', async (req, res) => {
@@ -47,10 +49,11 @@ export function recentOrders(db, uid, status) {
 }
 
 async function place(db, transaction, order, uid, wanted) {
-  const products = await transaction.getAll(...wanted.items.map((item) => db.collection('products').doc(item.productId)));
+  const found = await transaction.getAll(...wanted.items.map((item) => db.collection('products').doc(item.productId)));
+  const products = found.map((doc) => doc.data());
   const errors = [];
   const items = wanted.items.map(({ productId, quantity }, index) => {
-    const product = products[index].data();
+    const product = products[index];
     if (!product?.active) {
       errors.push({ field: `items[${index}].productId`, code: 'PRODUCT_UNAVAILABLE', message: `${productId} is not for sale.` });
       return null;
@@ -69,7 +72,7 @@ async function place(db, transaction, order, uid, wanted) {
     userId: uid,
     number: orderNumber(),
     status: 'pending',
-    currency: products[0].data().currency,
+    currency: products[0].currency,
     items,
     subtotal,
     tax,
@@ -82,8 +85,8 @@ async function place(db, transaction, order, uid, wanted) {
     version: 1,
   };
   products.forEach((product, index) => {
-    if (product.data().stock !== null) {
-      transaction.update(product.ref, { stock: FieldValue.increment(-wanted.items[index].quantity) });
+    if (product.stock !== null) {
+      transaction.update(found[index].ref, { stock: FieldValue.increment(-wanted.items[index].quantity) });
     }
   });
   transaction.create(order, data);

@@ -42,6 +42,8 @@ def known(error: ApiError) -> Any:
 
 @app.errorhandler(ValidationError)
 def invalid(error: ValidationError) -> Any:
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return failure(400, "INVALID_JSON", "The body is not JSON.")
     errors = [
         {"field": ".".join(map(str, e["loc"])), "code": e["type"].upper(), "message": e["msg"]} for e in error.errors()
     ]

@@ -3,8 +3,9 @@
 A document takes about one write a second for long, and transactions that change it wait for each other: a product that
 everybody orders at once would be a queue. From SHARDED_FROM pieces on, a buyer takes his from one of ten shards,
 `products/{id}/stock/{n}`, at random. An empty shard is lent a hundredth of the product's own number, so of a hundred
-orders ten write each shard and at most twenty the product. Below GATHERED_BELOW the shards are emptied again, and the
-last pieces are counted exactly, in one place. All of it happens in the transaction that places the order.
+orders ten write each shard; the product is written by one where there are 10,000 pieces, by twenty where there are 500,
+by half of them towards the end. Below GATHERED_BELOW the shards are emptied again, and the last pieces are counted
+exactly, in one place. All of it happens in the transaction that places the order.
 """
 
 import random
