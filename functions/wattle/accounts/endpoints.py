@@ -29,7 +29,7 @@ def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
     """Sign in with an address and a password. Within the grace period this brings a deleted account back.
 
     Raises:
-        InvalidCredentials, AccountDeleted, UnusableUserId, TooManyAttempts.
+        InvalidCredentials, MultiFactorAuthRequired, AccountDeleted, UnusableUserId, TooManyAttempts.
     """
     return services.accounts.sign_in(ctx, body)
 
@@ -80,6 +80,6 @@ def change_password(services: Services, ctx: Context, body: ChangePassword) -> S
     Needs a sign-in of the last five minutes.
 
     Raises:
-        EmailMissing, WeakPassword, InvalidCredentials, TooManyAttempts.
+        EmailMissing, MultiFactorAuthRequired, WeakPassword, InvalidCredentials, TooManyAttempts.
     """
     return services.accounts.change_password(ctx, body)

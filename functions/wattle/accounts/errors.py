@@ -62,6 +62,15 @@ class InvalidCredentials(WattleError):
         super().__init__("The address or the password is wrong, or the address is not confirmed yet.")
 
 
+class MultiFactorAuthRequired(WattleError):
+    """A second factor is asked for by Firebase's SDKs, which call the same error `auth/multi-factor-auth-required`."""
+
+    code = Code.MULTI_FACTOR_AUTH_REQUIRED
+
+    def __init__(self) -> None:
+        super().__init__("This account has a second factor. Sign in, and change the password, with a Firebase SDK.")
+
+
 class WeakPassword(WattleError):
     """`reason` is the password policy's own sentence, where it gave one."""
 

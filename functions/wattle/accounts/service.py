@@ -24,7 +24,8 @@ from wattle.accounts.control import NOTHING, AccountControl, Change
 from wattle.accounts.schemas import ChangeAddress, ChangePassword, Login, Refresh, Register, SessionTokens, SignOut
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters import tokens
-from wattle.adapters.identity import Identity, Session
+from wattle.adapters.firestore import Transaction
+from wattle.adapters.identity import Account, Identity, Session
 from wattle.adapters.keys import KeysUnavailable
 from wattle.adapters.tokens import IdToken, TokenVerifier
 from wattle.context import AccountState, Caller, Context, Role
@@ -87,13 +88,15 @@ class AccountService:
         Raises:
             InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
                 can only be told of an account that exists; and for whoever lacks the role `ctx.only`.
+            MultiFactorAuthRequired: address and password are right, and Firebase asks for a second factor. It is for
+                accounts of proven addresses only.
             AccountDeleted: the purge has begun.
             UnusableUserId, TooManyAttempts, ValidationFailed, Unavailable.
         """
         wait = self._pace.begin()
         try:
             return self._signed_in(ctx, login)
-        except errors.InvalidCredentials:
+        except (errors.InvalidCredentials, errors.MultiFactorAuthRequired):
             # Only refusals wait: how long a success takes says nothing that it does not say itself.
             wait()
             raise
@@ -195,6 +198,7 @@ class AccountService:
         """Set a new password, end every session, and begin a new one.
 
         Raises:
+            MultiFactorAuthRequired: no session could be begun, and so nothing is changed.
             TokenRevoked: his account is gone.
             InvalidCredentials: somebody else changed it in the same moment.
             EmailMissing, WeakPassword, TooManyAttempts, Unavailable.
@@ -202,7 +206,13 @@ class AccountService:
         if ctx.user.email is None:
             raise errors.EmailMissing
         email, password = ctx.user.email, wanted.password
-        self._control.end_own_sessions(ctx, lambda *_: Change(password=password))
+
+        def decide(_transaction: Transaction, account: Account, _second: int) -> Change:
+            if account.second_factors:
+                raise errors.MultiFactorAuthRequired
+            return Change(password=password)
+
+        self._control.end_own_sessions(ctx, decide)
         return _tokens(_asked(lambda: self._identity.sign_in(email, password)))
 
     def current_role(self, caller: Caller) -> Role | None:
@@ -269,6 +279,8 @@ def _translated(error: toolkit.IdentityError | toolkit.IdentityUnavailable) -> E
             return errors.UserDisabled()
         case toolkit.InvalidCredentials():
             return errors.InvalidCredentials()
+        case toolkit.SecondFactorPending():
+            return errors.MultiFactorAuthRequired()
         case toolkit.InvalidRefreshToken():
             return errors.InvalidRefreshToken()
         case toolkit.SessionEnded() | toolkit.AccountMissing():

@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityToolkit, IdentityUnavailable
+from wattle.adapters.identity_toolkit import (
+    AccountMissing,
+    ClaimsTooLong,
+    IdentityToolkit,
+    IdentityUnavailable,
+    SecondFactorPending,
+)
 
 CLAIMS_LONGEST: Final = 1000
 """Bytes of JSON that the custom claims of an account may have (Firebase, "Control access with custom claims")."""
@@ -93,10 +99,14 @@ class Identity:
         """Sign in.
 
         Raises:
-            InvalidCredentials, AccountDisabled, InvalidEmail, TooManyAttempts.
+            InvalidCredentials, SecondFactorPending, AccountDisabled, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
-        return _session(self._toolkit.call("signInWithPassword", body))
+        answer = self._toolkit.call("signInWithPassword", body)
+        if "mfaPendingCredential" in answer:
+            # 200 without tokens: they are what `accounts.mfaSignIn:finalize` gives for it.
+            raise SecondFactorPending("the account has a second factor")
+        return _session(answer)
 
     def refresh(self, refresh_token: str) -> Session:
         """A new ID token.

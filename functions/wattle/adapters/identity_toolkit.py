@@ -33,6 +33,10 @@ class InvalidCredentials(IdentityError):
     """No such account, or another password. Which of them is not told, and we do not tell it either."""
 
 
+class SecondFactorPending(IdentityError):
+    """The password is right, and the account has a second factor, which is still to be asked for."""
+
+
 class WeakPassword(IdentityError):
     """The password policy refuses it; the message says why."""
 

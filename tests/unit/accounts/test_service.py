@@ -139,6 +139,11 @@ class TestLogin:
         assert told[0][1] == 1.5
         assert identity.calls == ["sign_in"] * 5
 
+    def test_a_second_factor_is_told_as_late_as_any_refusal(self, accounts, identity, time):
+        identity.raises["sign_in"] = toolkit.SecondFactorPending("x")
+        told, seconds = self.sign_in(accounts, time)
+        assert (told[0].name, told[0].status, seconds) == ("MULTI_FACTOR_AUTH_REQUIRED", 403, 1.5)
+
     def test_without_google_s_certificates_nobody_can_tell(self, accounts, verifier, time):
         verifier.error = KeysUnavailable("x")
         assert self.sign_in(accounts, time)[0][0].name == "UNAVAILABLE"

@@ -177,6 +177,12 @@ class TestAnswers:
             with pytest.raises(identity.IdentityUnavailable):
                 call()
 
+    def test_a_second_factor_is_no_failure_of_google(self, moody, scripted):
+        pending = {"localId": "u1", "registered": True, "mfaPendingCredential": "c", "mfaInfo": [{"totpInfo": {}}]}
+        scripted.answer = Answer(200, pending)
+        with pytest.raises(identity.SecondFactorPending):
+            moody.sign_in("a@b.co", "p")
+
     def test_the_key_goes_along(self, moody, scripted):
         scripted.answer = Answer(200, SESSION)
         assert moody.sign_in("a@b.co", "p").uid == "u1"
