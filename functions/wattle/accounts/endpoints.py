@@ -69,6 +69,9 @@ def change_email(services: Services, ctx: Context, body: ChangeAddress) -> Accep
     """Mail a link to a new address; following it makes it the caller's and ends his sessions.
 
     Needs a sign-in of the last five minutes. The answer is the same where somebody else has the address.
+
+    Raises:
+        EmailMissing.
     """
     services.accounts.change_address(ctx, body)
     return Accepted(None)

@@ -9,7 +9,7 @@ class EmailExists(WattleError):
 
 
 class RegistrationClosed(WattleError):
-    """A setting of the project: see `accounts.service`."""
+    """A setting or a blocking function of the project: see `accounts.service`."""
 
     code = Code.REGISTRATION_CLOSED
 

@@ -88,7 +88,7 @@ class Identity:
         """Make an account and sign it in.
 
         Raises:
-            EmailExists, SignUpClosed, WeakPassword, InvalidEmail, TooManyAttempts.
+            EmailExists, SignUpClosed, Blocked, WeakPassword, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
         if display_name:
@@ -99,7 +99,7 @@ class Identity:
         """Sign in.
 
         Raises:
-            InvalidCredentials, SecondFactorPending, AccountDisabled, InvalidEmail, TooManyAttempts.
+            InvalidCredentials, SecondFactorPending, Blocked, AccountDisabled, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
         answer = self._toolkit.call("signInWithPassword", body)
@@ -121,7 +121,7 @@ class Identity:
 
         Raises:
             InvalidCredentials: no account has this address, where the project lets Identity Toolkit say so.
-            InvalidEmail, AccountDisabled, TooManyAttempts.
+            Blocked, InvalidEmail, AccountDisabled, TooManyAttempts.
         """
         self._toolkit.call("sendOobCode", {"requestType": "PASSWORD_RESET", "email": email})
 
@@ -129,7 +129,7 @@ class Identity:
         """Mail a link that proves the address of the token's account.
 
         Raises:
-            SessionEnded, AccountMissing, TooManyAttempts.
+            EmailMissing, SessionEnded, AccountMissing, Blocked, TooManyAttempts.
         """
         self._toolkit.call("sendOobCode", {"requestType": "VERIFY_EMAIL", "idToken": id_token})
 
@@ -138,7 +138,7 @@ class Identity:
 
         Raises:
             EmailExists: where the project lets Identity Toolkit say so; otherwise no mail is sent.
-            InvalidEmail, SessionEnded, AccountMissing, TooManyAttempts.
+            EmailMissing, InvalidEmail, SessionEnded, AccountMissing, Blocked, TooManyAttempts.
         """
         body = {"requestType": "VERIFY_AND_CHANGE_EMAIL", "idToken": id_token, "newEmail": new_email}
         self._toolkit.call("sendOobCode", body)
