@@ -131,7 +131,7 @@ class Services:
             clock=clock,
         )
         self.broadcast_delivery: Final = BroadcastDelivery(firestore, self.push, tasks, clock)
-        self.dead_letters: Final = DeadLetterService(firestore, clock)
+        self.dead_letters: Final = DeadLetterService(firestore, self.erasure, clock)
         self.health: Final = HealthService(firestore, config.version)
 
 
