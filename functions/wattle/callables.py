@@ -148,7 +148,7 @@ def _guard(services: Callable[[], Services], function: Handler) -> Handler:
                 if not isinstance(body, dict) or set(body) != {"data"}:
                     raise InvalidJson('The body must be a JSON object with the one member "data".')
         except WattleError as error:
-            refusal = https_error(error, uuid4().hex)
+            refusal = https_error(told(error), uuid4().hex)
             response = jsonify(error=refusal._as_dict())  # noqa: SLF001 (firebase_functions writes its answers with it)
             response.status_code = refusal._http_error_code.status  # noqa: SLF001 (as above)
             # As on_call answers by default: an app in a browser could not read the error otherwise.

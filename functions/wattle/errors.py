@@ -34,7 +34,14 @@ class Code(Enum):
         403,
         "The address is not proven, which is demanded here: follow the mailed link, then refresh the token.",
     )
-    REGISTRATION_CLOSED = (403, "Sign-up is switched off in the Firebase project.")
+    MULTI_FACTOR_AUTH_REQUIRED = (
+        403,
+        "The account has a second factor, which is not asked for here: use a Firebase SDK for this.",
+    )
+    REGISTRATION_CLOSED = (
+        403,
+        "Sign-up is switched off in the Firebase project, or its blocking function refuses this.",
+    )
     ROUTE_NOT_FOUND = (404, "No such route.")
     USER_NOT_FOUND = (404, "No such user, or he left.")
     BROADCAST_NOT_FOUND = (404, "No such broadcast.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wattle.adapters.firestore import FirestoreContention, FirestoreUnavailable
-from wattle.errors import Contention, Internal, Unavailable, WattleError
+from wattle.errors import Code, Contention, Internal, Unavailable, WattleError
 from wattle.kit.logging import log_fields, redacted
 
 logger = logging.getLogger(__name__)
@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 def told(error: Exception) -> WattleError:
     """The error of the registry for any exception."""
     if isinstance(error, WattleError):
-        if error.code.status >= 500:
+        # Maintenance is a setting, and refuses everybody.
+        if error.code.status >= 500 and error.code is not Code.MAINTENANCE:
             logger.warning("a dependency failed", exc_info=error)
         return error
     if isinstance(error, FirestoreContention):

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 GIVEN_UP_AFTER: Final = timedelta(hours=20)
 _DEADLINE: Final = 10.0
+_KEPT: Final = "an event is given up and kept as a dead letter"
+_NOT_KEPT: Final = "an event of somebody who was erased is given up, and nothing of it is kept"
 
 Work = Callable[[Services, Any], None]
 
@@ -53,9 +55,9 @@ class Redelivery:
                 logger.warning("an event failed", extra={"fields": {**fields, "reason": str(failure), "alarm": ""}})
                 raise
             with reported(**fields):
-                services.dead_letters.keep(_letter(name, event), str(failure), Deadline.after(_DEADLINE))
+                kept = services.dead_letters.keep(_letter(name, event), str(failure), Deadline.after(_DEADLINE))
             said = {**fields, "reason": str(failure), "alarm": "event.GIVEN_UP"}
-            logger.error("an event is given up and kept as a dead letter", extra={"fields": said})  # noqa: TRY400 (told before)
+            logger.error(_KEPT if kept else _NOT_KEPT, extra={"fields": said})  # noqa: TRY400 (told before)
 
     def redeliver(self, services: Services, event: "Event[Change[Any]]") -> None:
         """Hand a dead letter to its function, where somebody has just said so."""

@@ -30,6 +30,7 @@ from wattle.config import REGION, Config
 from wattle.dead_letters.service import DeadLetterService
 from wattle.devices.service import DeviceService
 from wattle.devices.subscriptions import SubscriptionService
+from wattle.errors import Unavailable
 from wattle.health.service import HealthService
 from wattle.http.pagination import CursorSigner
 from wattle.idempotency.service import IdempotencyService
@@ -130,22 +131,25 @@ class Services:
             clock=clock,
         )
         self.broadcast_delivery: Final = BroadcastDelivery(firestore, self.push, tasks, clock)
-        self.dead_letters: Final = DeadLetterService(firestore, clock)
+        self.dead_letters: Final = DeadLetterService(firestore, self.erasure, clock)
         self.health: Final = HealthService(firestore, config.version)
 
 
 def connect(config: Config, clock: Clock) -> Services:
     """The services with the real adapters, those of the emulators where the settings name them."""
     channel, credentials = open_channel(config.firestore_emulator)
+    identity = Identity(IdentityToolkit(config.project_id, config.web_api_key, config.auth_emulator))
+    fcm = Fcm(config.project_id, config.fcm_emulator)
+    # The last that may fail: the process keeps it, and there may be only one.
     app = open_app(config.project_id, emulated=config.auth_emulator is not None)
     return Services(
         config,
         firestore=Firestore(config.project_id, channel, credentials),
-        identity=Identity(IdentityToolkit(config.project_id, config.web_api_key, config.auth_emulator)),
+        identity=identity,
         verifier=TokenVerifier(
             config.project_id, None if config.auth_emulator else KeyStore(CERTIFICATES_URL, certificates)
         ),
-        fcm=Fcm(config.project_id, config.fcm_emulator),
+        fcm=fcm,
         app_check=_app_check(config),
         tasks=CloudTasks(app, REGION, emulated=config.tasks_emulator is not None),
         clock=clock,
@@ -171,6 +175,8 @@ class Process:
 
         Raises:
             ConfigError: settings are missing or wrong. It is raised again at each call until they are mended.
+            Unavailable: Google did not tell who we are, as at a start without its metadata server. The next call
+                connects anew.
         """
         if self._services is None:
             with self._lock:
@@ -179,5 +185,8 @@ class Process:
                     json_logs.configure(config.log_level)
                     if config.tracing:
                         tracing.use(telemetry.exporting("wattle", config.version))
-                    self._services = connect(config, self._clock)
+                    try:
+                        self._services = connect(config, self._clock)
+                    except Exception as error:
+                        raise Unavailable("Google Cloud") from error
         return self._services

@@ -166,6 +166,20 @@ def test_a_project_whose_sign_up_is_switched_off_says_so(api, people, monkeypatc
     assert "Retry-After" not in response.headers
 
 
+def test_a_second_factor_is_final_and_changes_nothing(backend, api, member):
+    backend.account(member.uid, mfa={"enrollments": [{"phoneInfo": "+61491570156"}]})
+
+    def login(password):
+        return api.http.post("/v1/auth/login", json={"email": member.email, "password": password})
+
+    change = api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+    for response in (login("correct horse"), change):
+        assert status(response) == (403, "MULTI_FACTOR_AUTH_REQUIRED")
+        assert "Retry-After" not in response.headers
+    assert status(login("new horse")) == (401, "INVALID_CREDENTIALS")
+    assert backend.document(f"revocations/{member.uid}") is None
+
+
 def test_users_need_no_identity_toolkit(api, user):
     api.identity.left, api.identity.done = 0, False
     assert api.http.get("/v1/users/me", headers=user.headers).status_code == 200

@@ -108,6 +108,30 @@ class TestIfNoneMatch:
         assert user.request("HEAD", "/v1/users/me", headers={"If-None-Match": "*"}).status_code == 304
 
 
+class TestIfNoneMatchOnChanges:
+    """RFC 9110 section 13.1.2: what is asked for must not be done where the condition is false."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            (
+                "PUT",
+                "/v1/users/me/devices/phone",
+                {"fid": "c" * 22, "platform": "ios", "appVersion": "1.0.0", "locale": "en"},
+            ),
+            ("PATCH", "/v1/users/me", {"displayName": "New"}),
+            ("DELETE", "/v1/users/me/devices/phone", None),
+        ],
+    )
+    @pytest.mark.parametrize("given", ["*", '"1.abc"', ""])
+    def test_it_is_refused_and_nothing_is_written(self, user, method, path, body, given):
+        user.get("/v1/users/me")
+        response = user.request(method, path, json=body, headers={"If-None-Match": given})
+        assert code(response) == (400, "VALIDATION_FAILED")
+        assert [(e["field"], e["code"]) for e in response.json()["errors"]] == [("If-None-Match", "NOT_SUPPORTED")]
+        assert response.headers["X-Firestore-Writes"] == "0"
+
+
 class TestIfMatch:
     def test_the_present_version_may_be_changed(self, user):
         tag = user.get("/v1/users/me").headers["ETag"]

@@ -85,6 +85,11 @@ class TestLine:
         assert (batch["route"], batch["reads"]) == ("POST /v1/batch", 3)
         assert me["user"] == order["user"] == batch["user"]
 
+    def test_maintenance_is_no_failure(self, instance, lines):
+        closed = instance(MAINTENANCE="true")
+        assert closed.http.get("/v1/products").json()["code"] == "MAINTENANCE"
+        assert [(line["severity"], line["message"]) for line in lines()] == [("INFO", "request")]
+
     @pytest.mark.parametrize(
         ("header", "value", "expected"),
         [

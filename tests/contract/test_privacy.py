@@ -15,7 +15,7 @@ from wattle.adapters.firestore import Create, Query, Update
 from wattle.dead_letters.service import DeadLetterService, Letter
 from wattle.kit.clock import utc_now
 from wattle.kit.retry import Deadline
-from wattle.privacy.erasure import pseudonym
+from wattle.privacy.erasure import ErasureService, pseudonym
 from wattle.privacy.repository import BELOW_USER, COUNTERS
 
 TEXT = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
@@ -146,7 +146,8 @@ def test_the_export_has_all_of_a_person_but_what_is_named(backend, people, admin
     deferral = {"userId": user.uid, "message": {"id": "m"}, "dueAt": datetime.now(UTC), "expiresAt": datetime.now(UTC)}
     backend.firestore.commit([Create(f"deferrals/test-{user.uid}", deferral)], Deadline.after(60))
     letter = Letter("onUserWritten", "test", f"users/{user.uid}", {"uid": user.uid}, datetime.now(UTC), None, None)
-    DeadLetterService(backend.firestore, utc_now).keep(letter, "a test", Deadline.after(60))
+    erasure = ErasureService(backend.firestore, identity=None, sessions=None, devices=None, clock=utc_now)
+    assert DeadLetterService(backend.firestore, erasure, utc_now).keep(letter, "a test", Deadline.after(60))
     # Somebody of the staff, too.
     people.appoint(user)
     user = people.sign_in(user.email)

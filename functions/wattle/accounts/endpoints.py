@@ -29,7 +29,7 @@ def login(services: Services, ctx: Context, body: Login) -> SessionTokens:
     """Sign in with an address and a password. Within the grace period this brings a deleted account back.
 
     Raises:
-        InvalidCredentials, AccountDeleted, UnusableUserId, TooManyAttempts.
+        InvalidCredentials, MultiFactorAuthRequired, AccountDeleted, UnusableUserId, TooManyAttempts.
     """
     return services.accounts.sign_in(ctx, body)
 
@@ -69,6 +69,9 @@ def change_email(services: Services, ctx: Context, body: ChangeAddress) -> Accep
     """Mail a link to a new address; following it makes it the caller's and ends his sessions.
 
     Needs a sign-in of the last five minutes. The answer is the same where somebody else has the address.
+
+    Raises:
+        EmailMissing.
     """
     services.accounts.change_address(ctx, body)
     return Accepted(None)
@@ -80,6 +83,6 @@ def change_password(services: Services, ctx: Context, body: ChangePassword) -> S
     Needs a sign-in of the last five minutes.
 
     Raises:
-        EmailMissing, WeakPassword, InvalidCredentials, TooManyAttempts.
+        EmailMissing, MultiFactorAuthRequired, WeakPassword, InvalidCredentials, TooManyAttempts.
     """
     return services.accounts.change_password(ctx, body)

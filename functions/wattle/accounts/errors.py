@@ -9,7 +9,7 @@ class EmailExists(WattleError):
 
 
 class RegistrationClosed(WattleError):
-    """A setting of the project: see `accounts.service`."""
+    """A setting or a blocking function of the project: see `accounts.service`."""
 
     code = Code.REGISTRATION_CLOSED
 
@@ -60,6 +60,15 @@ class InvalidCredentials(WattleError):
 
     def __init__(self) -> None:
         super().__init__("The address or the password is wrong, or the address is not confirmed yet.")
+
+
+class MultiFactorAuthRequired(WattleError):
+    """A second factor is asked for by Firebase's SDKs, which call the same error `auth/multi-factor-auth-required`."""
+
+    code = Code.MULTI_FACTOR_AUTH_REQUIRED
+
+    def __init__(self) -> None:
+        super().__init__("This account has a second factor. Sign in, and change the password, with a Firebase SDK.")
 
 
 class WeakPassword(WattleError):

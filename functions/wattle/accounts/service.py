@@ -12,6 +12,9 @@ past this API, with the web API key, can ask. It cannot be kept from that by "di
 here by the same call, which is then refused with ADMIN_ONLY_OPERATION, so that registering is closed. To make accounts
 with the server's rights instead would give the function that anybody calls the right to make any account, pass by the
 project's blocking functions, and need a sign-in more: only the account's own token has the link mailed.
+
+A blocking function is asked about free addresses only. What it refuses is told, so one that refuses by address says of
+those that it would refuse whether they have an account.
 """
 
 import logging
@@ -24,7 +27,8 @@ from wattle.accounts.control import NOTHING, AccountControl, Change
 from wattle.accounts.schemas import ChangeAddress, ChangePassword, Login, Refresh, Register, SessionTokens, SignOut
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters import tokens
-from wattle.adapters.identity import Identity, Session
+from wattle.adapters.firestore import Transaction
+from wattle.adapters.identity import Account, Identity, Session
 from wattle.adapters.keys import KeysUnavailable
 from wattle.adapters.tokens import IdToken, TokenVerifier
 from wattle.context import AccountState, Caller, Context, Role
@@ -76,6 +80,8 @@ class AccountService:
                     raise errors.EmailExists from error
                 self._mail(lambda: self._identity.mail_password_reset(wanted.email))
                 return None
+            except (toolkit.SignUpClosed, toolkit.Blocked) as error:
+                raise errors.RegistrationClosed from error
             except (toolkit.IdentityError, toolkit.IdentityUnavailable) as error:
                 raise _translated(error) from error
             self._mail(lambda: self._identity.mail_verification(session.id_token))
@@ -85,15 +91,18 @@ class AccountService:
         """Sign in. Somebody who deleted his account gets it back by this.
 
         Raises:
-            InvalidCredentials: also for a disabled or locked account and an address that was not proven, because those
-                can only be told of an account that exists; and for whoever lacks the role `ctx.only`.
+            InvalidCredentials: also for an account that is disabled, locked or refused by a blocking function, and an
+                address that was not proven, because those can only be told of an account that exists; and for whoever
+                lacks the role `ctx.only`.
+            MultiFactorAuthRequired: address and password are right, and Firebase asks for a second factor. It is for
+                accounts of proven addresses only.
             AccountDeleted: the purge has begun.
             UnusableUserId, TooManyAttempts, ValidationFailed, Unavailable.
         """
         wait = self._pace.begin()
         try:
             return self._signed_in(ctx, login)
-        except errors.InvalidCredentials:
+        except (errors.InvalidCredentials, errors.MultiFactorAuthRequired):
             # Only refusals wait: how long a success takes says nothing that it does not say itself.
             wait()
             raise
@@ -178,15 +187,15 @@ class AccountService:
 
         Raises:
             TokenRevoked: his account is gone, or the token is not accepted any more.
-            ValidationFailed, Unavailable.
+            EmailMissing, ValidationFailed, Unavailable.
         """
 
         def send() -> None:
             try:
                 self._identity.mail_address_change(ctx.user.id_token, wanted.email)
-            except (toolkit.SessionEnded, toolkit.AccountMissing) as error:
+            except (toolkit.SessionEnded, toolkit.AccountMissing, toolkit.EmailMissing) as error:
                 # This is about the caller, and says nothing of the address.
-                raise errors.TokenRevoked from error
+                raise _translated(error) from error
 
         with self._pace.kept():
             self._mail(send)
@@ -195,6 +204,7 @@ class AccountService:
         """Set a new password, end every session, and begin a new one.
 
         Raises:
+            MultiFactorAuthRequired: no session could be begun, and so nothing is changed.
             TokenRevoked: his account is gone.
             InvalidCredentials: somebody else changed it in the same moment.
             EmailMissing, WeakPassword, TooManyAttempts, Unavailable.
@@ -202,7 +212,13 @@ class AccountService:
         if ctx.user.email is None:
             raise errors.EmailMissing
         email, password = ctx.user.email, wanted.password
-        self._control.end_own_sessions(ctx, lambda *_: Change(password=password))
+
+        def decide(_transaction: Transaction, account: Account, _second: int) -> Change:
+            if account.second_factors:
+                raise errors.MultiFactorAuthRequired
+            return Change(password=password)
+
+        self._control.end_own_sessions(ctx, decide)
         return _tokens(_asked(lambda: self._identity.sign_in(email, password)))
 
     def current_role(self, caller: Caller) -> Role | None:
@@ -259,18 +275,20 @@ def _tokens(session: Session) -> SessionTokens:
 
 def _translated(error: toolkit.IdentityError | toolkit.IdentityUnavailable) -> Exception:  # noqa: PLR0911 (one return for each)
     match error:
-        case toolkit.SignUpClosed():
-            return errors.RegistrationClosed()
         case toolkit.WeakPassword():
             return errors.WeakPassword(str(error))
         case toolkit.InvalidEmail():
             return ValidationFailed([FieldError("email", "INVALID_EMAIL", "This is no e-mail address.")])
         case toolkit.AccountDisabled():
             return errors.UserDisabled()
-        case toolkit.InvalidCredentials():
+        case toolkit.InvalidCredentials() | toolkit.Blocked():
             return errors.InvalidCredentials()
+        case toolkit.SecondFactorPending():
+            return errors.MultiFactorAuthRequired()
         case toolkit.InvalidRefreshToken():
             return errors.InvalidRefreshToken()
+        case toolkit.EmailMissing():
+            return errors.EmailMissing()
         case toolkit.SessionEnded() | toolkit.AccountMissing():
             return errors.TokenRevoked()
         case toolkit.TooManyAttempts():

@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityToolkit, IdentityUnavailable
+from wattle.adapters.identity_toolkit import (
+    AccountMissing,
+    ClaimsTooLong,
+    IdentityToolkit,
+    IdentityUnavailable,
+    SecondFactorPending,
+)
 
 CLAIMS_LONGEST: Final = 1000
 """Bytes of JSON that the custom claims of an account may have (Firebase, "Control access with custom claims")."""
@@ -82,7 +88,7 @@ class Identity:
         """Make an account and sign it in.
 
         Raises:
-            EmailExists, SignUpClosed, WeakPassword, InvalidEmail, TooManyAttempts.
+            EmailExists, SignUpClosed, Blocked, WeakPassword, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
         if display_name:
@@ -93,10 +99,14 @@ class Identity:
         """Sign in.
 
         Raises:
-            InvalidCredentials, AccountDisabled, InvalidEmail, TooManyAttempts.
+            InvalidCredentials, SecondFactorPending, Blocked, AccountDisabled, InvalidEmail, TooManyAttempts.
         """
         body = {"email": email, "password": password, "returnSecureToken": True}
-        return _session(self._toolkit.call("signInWithPassword", body))
+        answer = self._toolkit.call("signInWithPassword", body)
+        if "mfaPendingCredential" in answer:
+            # 200 without tokens: they are what `accounts.mfaSignIn:finalize` gives for it.
+            raise SecondFactorPending("the account has a second factor")
+        return _session(answer)
 
     def refresh(self, refresh_token: str) -> Session:
         """A new ID token.
@@ -111,7 +121,7 @@ class Identity:
 
         Raises:
             InvalidCredentials: no account has this address, where the project lets Identity Toolkit say so.
-            InvalidEmail, AccountDisabled, TooManyAttempts.
+            Blocked, InvalidEmail, AccountDisabled, TooManyAttempts.
         """
         self._toolkit.call("sendOobCode", {"requestType": "PASSWORD_RESET", "email": email})
 
@@ -119,7 +129,7 @@ class Identity:
         """Mail a link that proves the address of the token's account.
 
         Raises:
-            SessionEnded, AccountMissing, TooManyAttempts.
+            EmailMissing, SessionEnded, AccountMissing, Blocked, TooManyAttempts.
         """
         self._toolkit.call("sendOobCode", {"requestType": "VERIFY_EMAIL", "idToken": id_token})
 
@@ -128,7 +138,7 @@ class Identity:
 
         Raises:
             EmailExists: where the project lets Identity Toolkit say so; otherwise no mail is sent.
-            InvalidEmail, SessionEnded, AccountMissing, TooManyAttempts.
+            EmailMissing, InvalidEmail, SessionEnded, AccountMissing, Blocked, TooManyAttempts.
         """
         body = {"requestType": "VERIFY_AND_CHANGE_EMAIL", "idToken": id_token, "newEmail": new_email}
         self._toolkit.call("sendOobCode", body)

@@ -3,6 +3,7 @@
 Source: Identity Platform, REST reference; Firebase Auth REST API, "Common error codes".
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -33,8 +34,20 @@ class InvalidCredentials(IdentityError):
     """No such account, or another password. Which of them is not told, and we do not tell it either."""
 
 
+class SecondFactorPending(IdentityError):
+    """The password is right, and the account has a second factor, which is still to be asked for."""
+
+
 class WeakPassword(IdentityError):
     """The password policy refuses it; the message says why."""
+
+
+class Blocked(IdentityError):
+    """A blocking function of the project (Identity Platform, "Customizing the authentication flow") refuses it."""
+
+
+class EmailMissing(IdentityError):
+    """The account of the ID token has no address."""
 
 
 class InvalidEmail(IdentityError):
@@ -54,7 +67,7 @@ class ClaimsTooLong(IdentityError):
 
 
 class InvalidRefreshToken(IdentityError):
-    """Unknown, revoked, or of an account that is gone."""
+    """Unknown, revoked, of another project, or of an account that is gone."""
 
 
 class SessionEnded(IdentityError):
@@ -69,6 +82,9 @@ class IdentityUnavailable(Exception):
     """No answer in time, or one that makes no sense."""
 
 
+# What a call can cause. What only the project's settings can (OPERATION_NOT_ALLOWED, PASSWORD_LOGIN_DISABLED, an API
+# key that is not valid) is left out, and so unavailable: no caller can mend it, and it passes once an administrator
+# has, whom the alert on 5xx tells.
 _ERRORS: Final[Mapping[str, type[IdentityError]]] = {
     "EMAIL_EXISTS": EmailExists,
     "ADMIN_ONLY_OPERATION": SignUpClosed,
@@ -80,19 +96,30 @@ _ERRORS: Final[Mapping[str, type[IdentityError]]] = {
     "PASSWORD_DOES_NOT_MEET_REQUIREMENTS": WeakPassword,
     "INVALID_EMAIL": InvalidEmail,
     "INVALID_NEW_EMAIL": InvalidEmail,
+    "INVALID_RECIPIENT_EMAIL": InvalidEmail,
+    "MISSING_EMAIL": EmailMissing,
     "USER_DISABLED": AccountDisabled,
     "USER_NOT_FOUND": AccountMissing,
     "CLAIMS_TOO_LARGE": ClaimsTooLong,
     "INVALID_REFRESH_TOKEN": InvalidRefreshToken,
     "MISSING_REFRESH_TOKEN": InvalidRefreshToken,
     "INVALID_GRANT_TYPE": InvalidRefreshToken,
+    "PROJECT_NUMBER_MISMATCH": InvalidRefreshToken,
     "TOKEN_EXPIRED": SessionEnded,
     "INVALID_ID_TOKEN": SessionEnded,
+    "TENANT_ID_MISMATCH": SessionEnded,
     "CREDENTIAL_TOO_OLD_LOGIN_AGAIN": SessionEnded,
     "TOO_MANY_ATTEMPTS_TRY_LATER": TooManyAttempts,
     "RESET_PASSWORD_EXCEED_LIMIT": TooManyAttempts,
     "QUOTA_EXCEEDED": TooManyAttempts,
 }
+# A blocking function refuses by an HttpsError, whose status is in the text. One that crashed, or is not there, has
+# INTERNAL or none: that is no refusal.
+_BLOCKED: Final = re.compile(
+    r'BLOCKING_FUNCTION_ERROR_RESPONSE .*[Ss]tatus"?: ?"(INVALID_ARGUMENT|FAILED_PRECONDITION|OUT_OF_RANGE|NOT_FOUND'
+    r"|ALREADY_EXISTS|UNAUTHENTICATED|PERMISSION_DENIED|RESOURCE_EXHAUSTED|ABORTED|CANCELLED)",
+    re.DOTALL,
+)
 
 
 class IdentityToolkit:
@@ -150,7 +177,7 @@ def _answer(session: requests.Session, url: str, **request: Any) -> dict[str, An
     if response.ok and isinstance(answer, dict):
         return answer
     text = _error_text(answer)
-    kind = _ERRORS.get(text.split(" ", 1)[0])
+    kind = Blocked if _BLOCKED.match(text) else _ERRORS.get(text.split(" ", 1)[0])
     if kind is None:
         raise IdentityUnavailable(f"{url}: {response.status_code} {text}")
     raise kind(text.partition(" : ")[2] or text)

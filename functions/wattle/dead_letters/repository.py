@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wattle.adapters.firestore import Create, Delete, Document, Firestore, PreconditionFailed, Update
+from wattle.adapters.firestore import Create, Delete, Document, Firestore, PreconditionFailed, Transaction, Update
 from wattle.kit.retry import Deadline
 
 COLLECTION: Final = "deadLetters"
@@ -16,9 +16,13 @@ class DeadLetterRepository:
     def get(self, path: str, deadline: Deadline) -> Document | None:
         return self._firestore.get(path, deadline)
 
-    def create(self, path: str, data: Mapping[str, Any], deadline: Deadline) -> None:
-        """Raises AlreadyExists where it was made before."""
-        self._firestore.commit([Create(path, data)], deadline)
+    @staticmethod
+    def get_in(transaction: Transaction, path: str) -> Document | None:
+        return transaction.get([path])[0]
+
+    @staticmethod
+    def create_in(transaction: Transaction, path: str, data: Mapping[str, Any]) -> None:
+        transaction.write(Create(path, data))
 
     def update(self, path: str, data: Mapping[str, Any], deadline: Deadline) -> None:
         """One that was erased meanwhile is left out."""

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Self
 
-from wattle.adapters.firestore import AlreadyExists, Firestore, Increment
+from wattle.adapters.firestore import Firestore, Increment, Transaction
 from wattle.dead_letters.repository import COLLECTION, DeadLetterRepository
 from wattle.kit.clock import Clock
 from wattle.kit.retry import Deadline
+from wattle.privacy.erasure import ErasureService
 
 # An inbox entry lives for as long: what is told later is told to nobody.
 KEPT: Final = timedelta(days=90)
@@ -29,11 +30,15 @@ class Letter(NamedTuple):
     after: Mapping[str, Any] | None
 
     @property
+    def uid(self) -> str | None:
+        """The user whom it is about."""
+        owners = (part.get("userId") for part in (self.after, self.before) if part is not None)
+        return self.params.get("uid") or next(filter(None, owners), None)
+
+    @property
     def path(self) -> str:
         """Where it is kept. Several functions may get an event, and each may fail by itself."""
-        owners = (part.get("userId") for part in (self.after, self.before) if part is not None)
-        uid = self.params.get("uid") or next(filter(None, owners), None)
-        owner = f"users/{uid}" if uid else self.document
+        owner = f"users/{self.uid}" if self.uid else self.document
         return f"{owner}/{COLLECTION}/{self.function}-{self.event_id.replace('/', '_')}"
 
     @classmethod
@@ -50,12 +55,17 @@ class Letter(NamedTuple):
 
 
 class DeadLetterService:
-    def __init__(self, firestore: Firestore, clock: Clock) -> None:
+    def __init__(self, firestore: Firestore, erasure: ErasureService, clock: Clock) -> None:
+        self._firestore = firestore
         self._letters = DeadLetterRepository(firestore)
+        self._erasure = erasure
         self._clock = clock
 
-    def keep(self, letter: Letter, reason: str, deadline: Deadline) -> None:
-        """Keep an event that is given up. Once is enough. `reason` names nobody."""
+    def keep(self, letter: Letter, reason: str, deadline: Deadline) -> bool:
+        """Keep an event that is given up. Once is enough. `reason` names nobody.
+
+        False: the purge of its user has begun or is over, and so nothing is kept.
+        """
         now = self._clock()
         data = {
             "function": letter.function,
@@ -71,10 +81,17 @@ class DeadLetterService:
             "replays": 0,
             "expiresAt": now + KEPT,
         }
-        try:
-            self._letters.create(letter.path, data, deadline)
-        except AlreadyExists:
-            return
+
+        def work(transaction: Transaction) -> bool:
+            # With what the purge begins by, so that it cannot begin and pass over the letter in between.
+            transaction.expect([letter.path])
+            if letter.uid is not None and self._erasure.begun_in(transaction, letter.uid):
+                return False
+            if self._letters.get_in(transaction, letter.path) is None:
+                self._letters.create_in(transaction, letter.path, data)
+            return True
+
+        return self._firestore.transaction(work, deadline)
 
     def wanted(self, path: str, deadline: Deadline) -> Letter | None:
         """The letter, where it is there and somebody wants it redelivered."""

@@ -1,5 +1,7 @@
 """What an endpoint is called with: path, query and body as its signature asks for them, and the call's context."""
 
+from typing import Final
+
 from wattle.context import UNCONDITIONAL, Context, ExpectedVersion
 from wattle.errors import FieldError, ValidationFailed
 from wattle.http.etag import expected_version
@@ -9,6 +11,10 @@ from wattle.http.idempotency import idempotent_call
 from wattle.http.maintenance import admitted
 from wattle.http.validation import parse_body, parse_query, read_body
 from wattle.schema import Parameters, Selecting
+
+# To ignore the condition would be to do what it may forbid (RFC 9110 section 13.1.2). A POST's URL names a call, of
+# which nobody has a tag, or a list that is to change anyway.
+_CHANGING: Final = frozenset({"PUT", "PATCH", "DELETE"})
 
 
 def read_arguments(exchange: Exchange) -> None:
@@ -45,7 +51,12 @@ def read_arguments(exchange: Exchange) -> None:
 
 
 def _expected(exchange: Exchange) -> ExpectedVersion:
-    header = exchange.request.headers.get("If-Match")
+    headers = exchange.request.headers
+    if exchange.route.method in _CHANGING and headers.get("If-None-Match") is not None:
+        raise ValidationFailed(
+            [FieldError("If-None-Match", "NOT_SUPPORTED", "Only reading can be made conditional on it.")]
+        )
+    header = headers.get("If-Match")
     if header is None or exchange.route.method == "GET":
         return UNCONDITIONAL
     if not exchange.route.conditional:

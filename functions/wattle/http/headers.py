@@ -21,13 +21,18 @@ _POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 def secure(exchange: Exchange, response: Response) -> Response:
     """The security headers, the request's id, and what the steps before wanted to be said."""
+    for name, value in exchange.headers.items():
+        response.headers.add(name, value)
+    return secured(response, exchange.request_id)
+
+
+def secured(response: Response, request_id: str) -> Response:
+    """With the security headers and the request's id."""
     headers = response.headers
     # add() in place of []: nobody else sets these, and werkzeug looks through all headers for each it replaces.
     for name, value in _SECURITY:
         headers.add(name, value)
     if "Content-Security-Policy" not in headers:
         headers.add("Content-Security-Policy", _POLICY)
-    for name, value in exchange.headers.items():
-        headers.add(name, value)
-    headers.add("X-Request-Id", exchange.request_id)
+    headers.add("X-Request-Id", request_id)
     return response

@@ -16,10 +16,12 @@ from wattle.http.authentication import demanded
 from wattle.http.batch import batched_request
 from wattle.http.envelope import Envelope
 from wattle.http.exchange import After, Before, Exchange
+from wattle.http.headers import secured
 from wattle.http.maintenance import hidden
 from wattle.http.routing import Caching, NotAllowed, Route, Router
 from wattle.http.wsgi import Request
 from wattle.kit import tracing
+from wattle.kit.clock import utc_now
 from wattle.kit.logging import log_fields
 from wattle.services import Services
 
@@ -55,9 +57,13 @@ class Pipeline:
     def handle(self, request: AnyRequest) -> Response:
         """Answer a request. Every failure is an answer in the envelope."""
         started = time.perf_counter()
-        services = self._services()
+        request_id = request_id_of(request)
+        try:
+            services = self._services()
+        except Exception as error:  # noqa: BLE001 (as in _answer)
+            return _unconnected(error, request_id)
         config = services.config
-        exchange = Exchange(request, services, self._router, request_id_of(request))
+        exchange = Exchange(request, services, self._router, request_id)
         fields = log_fields.set(request_fields(request, exchange.request_id, config.project_id))
         try:
             traceparent = request.headers.get("traceparent", "")
@@ -115,6 +121,17 @@ class Pipeline:
         request = batched_request(outer.request, path, if_none_match)
         request_id = f"{outer.request_id}.{number}"
         return self._answer(Exchange(request, outer.services, self._router, request_id, batched=True))
+
+
+def _unconnected(error: Exception, request_id: str) -> Response:
+    """Without services there are no settings, and so no step of the way: no route, no CORS, no access log."""
+    fields = log_fields.set({"requestId": request_id})
+    try:
+        response = Envelope(utc_now).failure(told(error), request_id)
+    finally:
+        log_fields.reset(fields)
+    response.headers["Cache-Control"] = "no-store"
+    return secured(response, request_id)
 
 
 def _describe(span: tracing.Span, exchange: Exchange, response: Response, usage: Usage) -> None:

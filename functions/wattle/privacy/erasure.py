@@ -87,6 +87,11 @@ class ErasureService:
         self._finish(uid, deadline)
         return True
 
+    def begun_in(self, transaction: Transaction, uid: str) -> bool:
+        """Whether the user's purge has begun or is over: what is written of him from then on may stay."""
+        profile, proof = self._data.profile_and_proof_in(transaction, uid, pseudonym(uid))
+        return proof is not None if profile is None else profile.data.get("purge") is not None
+
     def _begin(self, uid: str, deadline: Deadline) -> bool:
         """Close the account for good. From here on nobody comes back."""
 

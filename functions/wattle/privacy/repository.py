@@ -35,6 +35,13 @@ class PersonalDataRepository:
     def profile_in(self, transaction: Transaction, uid: str) -> Document | None:
         return transaction.get([_user(uid)])[0]
 
+    def profile_and_proof_in(
+        self, transaction: Transaction, uid: str, proof_id: str
+    ) -> tuple[Document | None, Document | None]:
+        """In one round trip."""
+        profile, proof = transaction.get([_user(uid), _proof(proof_id)])
+        return profile, proof
+
     def change_profile_in(self, transaction: Transaction, uid: str, data: Mapping[str, Any]) -> None:
         transaction.write(Update(_user(uid), data))
 
@@ -118,7 +125,7 @@ class PersonalDataRepository:
         The counter goes last, whether it is there or not: the trigger that counts messages may just be making it anew.
         """
         transaction.write(
-            Update(f"purges/{proof_id}", proof, upsert=True),
+            Update(_proof(proof_id), proof, upsert=True),
             Delete(f"{_user(uid)}/{COUNTERS}/inbox"),
             Delete(_user(uid)),
         )
@@ -136,6 +143,10 @@ class PersonalDataRepository:
 
 def _user(uid: str) -> str:
     return f"users/{uid}"
+
+
+def _proof(proof_id: str) -> str:
+    return f"purges/{proof_id}"
 
 
 def _event_paths(orders: Sequence[Document]) -> list[str]:

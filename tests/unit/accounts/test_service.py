@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wattle.accounts.schemas import ChangeAddress, Login, Register
+from wattle.accounts.schemas import ChangeAddress, Login, Refresh, Register
 from wattle.accounts.service import AccountService
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters.identity import Session
@@ -105,6 +105,7 @@ class TestRegister:
 
     def test_what_is_wrong_with_any_address_is_told(self, accounts, identity, time):
         for error, code in ((toolkit.SignUpClosed("x"), "REGISTRATION_CLOSED"),
+                            (toolkit.Blocked("x"), "REGISTRATION_CLOSED"),
                             (toolkit.WeakPassword("Missing [upper]"), "WEAK_PASSWORD"),
                             (toolkit.InvalidEmail("x"), "VALIDATION_FAILED"),
                             (toolkit.IdentityUnavailable("x"), "UNAVAILABLE")):  # fmt: skip
@@ -129,15 +130,21 @@ class TestLogin:
         for error, seconds in ((toolkit.InvalidCredentials("EMAIL_NOT_FOUND"), 0.01),
                                (toolkit.InvalidCredentials("INVALID_PASSWORD"), 0.4),
                                (toolkit.AccountDisabled("x"), 0.02),
+                               (toolkit.Blocked("x"), 0.4),
                                (toolkit.TooManyAttempts("x"), 0.01)):  # fmt: skip
             identity.raises["sign_in"], identity.seconds["sign_in"] = error, seconds
             told.append(self.sign_in(accounts, time))
         identity.raises, verifier.verified = {}, False
         told.append(self.sign_in(accounts, time))
-        assert told == [told[0]] * 5
+        assert told == [told[0]] * 6
         assert told[0][0][0].name == "INVALID_CREDENTIALS"
         assert told[0][1] == 1.5
-        assert identity.calls == ["sign_in"] * 5
+        assert identity.calls == ["sign_in"] * 6
+
+    def test_a_second_factor_is_told_as_late_as_any_refusal(self, accounts, identity, time):
+        identity.raises["sign_in"] = toolkit.SecondFactorPending("x")
+        told, seconds = self.sign_in(accounts, time)
+        assert (told[0].name, told[0].status, seconds) == ("MULTI_FACTOR_AUTH_REQUIRED", 403, 1.5)
 
     def test_without_google_s_certificates_nobody_can_tell(self, accounts, verifier, time):
         verifier.error = KeysUnavailable("x")
@@ -174,8 +181,22 @@ class TestMail:
         assert outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time) == (None, 1.5)
         assert len(identity.calls) == 1
 
-    @pytest.mark.parametrize("error", [toolkit.SessionEnded("x"), toolkit.AccountMissing("x")])
-    def test_a_caller_without_a_session_is_told_so_whatever_the_address(self, accounts, identity, time, error):
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (toolkit.SessionEnded("x"), "TOKEN_REVOKED"),
+            (toolkit.AccountMissing("x"), "TOKEN_REVOKED"),
+            (toolkit.EmailMissing("x"), "EMAIL_MISSING"),
+        ],
+    )
+    def test_what_is_wrong_with_the_caller_is_told_whatever_the_address(self, accounts, identity, time, error, code):
         identity.raises["mail_address_change"] = error
         told, seconds = outcome(lambda: accounts.change_address(CONTEXT, ADDRESS), time)
-        assert (told[0].name, seconds) == ("TOKEN_REVOKED", 1.5)
+        assert (told[0].name, seconds) == (code, 1.5)
+
+
+def test_a_refresh_token_of_another_project_is_none(accounts, identity):
+    identity.raises["refresh"] = toolkit.InvalidRefreshToken("PROJECT_NUMBER_MISMATCH")
+    with pytest.raises(WattleError) as caught:
+        accounts.refresh(CONTEXT, Refresh.model_validate({"refreshToken": "r"}))
+    assert caught.value.code.name == "INVALID_REFRESH_TOKEN"

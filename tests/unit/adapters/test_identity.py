@@ -10,6 +10,7 @@ from wattle.adapters.identity import Identity
 from wattle.adapters.identity_toolkit import IdentityToolkit
 
 SESSION = {"localId": "u1", "idToken": "t", "refreshToken": "r", "expiresIn": "3600"}
+BLOCKED = "BLOCKING_FUNCTION_ERROR_RESPONSE"
 
 
 @pytest.fixture
@@ -141,6 +142,14 @@ class TestAnswers:
             ("TOKEN_EXPIRED", identity.SessionEnded),
             ("CREDENTIAL_TOO_OLD_LOGIN_AGAIN", identity.SessionEnded),
             ("USER_NOT_FOUND", identity.AccountMissing),
+            ("TENANT_ID_MISMATCH", identity.SessionEnded),
+            ("PROJECT_NUMBER_MISMATCH", identity.InvalidRefreshToken),
+            ("MISSING_EMAIL", identity.EmailMissing),
+            ("INVALID_RECIPIENT_EMAIL", identity.InvalidEmail),
+            (
+                f'{BLOCKED} : HTTP Cloud Function returned an error: {{"error":{{"status":"ABORTED"}}}}',
+                identity.Blocked,
+            ),
             ("TOO_MANY_ATTEMPTS_TRY_LATER : Access to this account has been disabled", identity.TooManyAttempts),
         ],
     )
@@ -157,6 +166,11 @@ class TestAnswers:
             Answer(400, {"error": {"message": "SOMETHING_NEW"}}),
             Answer(400, {"error": {"message": 3}}),
             Answer(400, []),
+            # Of the project's settings, and of a blocking function that is not there or crashed.
+            Answer(400, {"error": {"message": "OPERATION_NOT_ALLOWED"}}),
+            Answer(400, {"error": {"message": "PASSWORD_LOGIN_DISABLED"}}),
+            Answer(400, {"error": {"message": f"{BLOCKED} : 404 Page not found"}}),
+            Answer(400, {"error": {"message": f'{BLOCKED} : {{"error":{{"status":"INTERNAL"}}}}'}}),
             Answer(403, {"error": {"message": "API key not valid. Please pass a valid API key."}}),
             Answer(200, []),
             Answer(200, b""),
@@ -176,6 +190,12 @@ class TestAnswers:
         for call in (lambda: moody.sign_in("a@b.co", "p"), lambda: moody.refresh("r")):
             with pytest.raises(identity.IdentityUnavailable):
                 call()
+
+    def test_a_second_factor_is_no_failure_of_google(self, moody, scripted):
+        pending = {"localId": "u1", "registered": True, "mfaPendingCredential": "c", "mfaInfo": [{"totpInfo": {}}]}
+        scripted.answer = Answer(200, pending)
+        with pytest.raises(identity.SecondFactorPending):
+            moody.sign_in("a@b.co", "p")
 
     def test_the_key_goes_along(self, moody, scripted):
         scripted.answer = Answer(200, SESSION)
