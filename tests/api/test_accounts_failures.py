@@ -8,6 +8,7 @@ import pytest
 from tests.backend import eventually
 
 from firesuite.faults import mentioning
+from wattle.accounts.lease import LEASED
 from wattle.adapters.firestore import Update
 from wattle.adapters.identity_toolkit import IdentityUnavailable, SignUpClosed
 from wattle.kit.retry import Deadline
@@ -72,6 +73,9 @@ def fault(request, api):
     def end():
         api.faults.reset()
         api.identity.left = None
+        if place == "identity" and where[0] == 1:
+            # It may take effect yet: until the lease has run out nobody changes the account.
+            api.clock.advance(seconds=LEASED.total_seconds() + 1)
 
     return begin, end
 

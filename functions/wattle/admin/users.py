@@ -14,7 +14,7 @@ from wattle.admin.service import AuditService
 from wattle.context import AccountState, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import Unavailable
-from wattle.kit.ids import document_id, is_user_id
+from wattle.kit.ids import is_user_id
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 from wattle.users.schemas import UserRecord
@@ -130,18 +130,16 @@ class AdminUserService:
         return self.get(uid, ctx.deadline)
 
     def _entry(self, ctx: Context, action: str, uid: str) -> Callable[..., None]:
-        """Writes the deed's entry, once: also where an earlier commit took effect and nobody learned of it.
+        """Writes the deed's entry.
 
         What was there before is what the first attempt found: the account is changed before the commit.
         """
-        entry_id = document_id()
         found: list[Any] = []
 
         def record(transaction: Transaction, name: str, before: Any, after: Any, **more: Any) -> None:
             found.append(before)
-            if not (transaction.uncertain and self._audit.is_recorded(transaction, entry_id)):
-                diff = {name: [found[0], after], **more}
-                self._audit.record(transaction, ctx, action, f"users/{uid}", diff, entry_id=entry_id)
+            diff = {name: [found[0], after], **more}
+            self._audit.record(transaction, ctx, action, f"users/{uid}", diff)
 
         return record
 
