@@ -24,7 +24,8 @@ from wattle.accounts.control import NOTHING, AccountControl, Change
 from wattle.accounts.schemas import ChangeAddress, ChangePassword, Login, Refresh, Register, SessionTokens, SignOut
 from wattle.adapters import identity_toolkit as toolkit
 from wattle.adapters import tokens
-from wattle.adapters.identity import Identity, Session
+from wattle.adapters.firestore import Transaction
+from wattle.adapters.identity import Account, Identity, Session
 from wattle.adapters.keys import KeysUnavailable
 from wattle.adapters.tokens import IdToken, TokenVerifier
 from wattle.context import AccountState, Caller, Context, Role
@@ -149,8 +150,13 @@ class AccountService:
         """
         uid = ctx.user.uid
         if wanted.everywhere:
-            self._control.end_own_sessions(ctx, lambda *_: NOTHING)
-            self._devices.remove_all(uid, ctx.deadline)
+
+            def decide(transaction: Transaction, _account: Account, _ended: int) -> Change:
+                # With the sessions or not at all: the caller has none left to repeat it with.
+                self._devices.remove_all_in(transaction, uid)
+                return NOTHING
+
+            self._control.end_own_sessions(ctx, decide)
         elif wanted.device_id is not None:
             self._devices.remove(uid, wanted.device_id, ctx.deadline)
 

@@ -130,9 +130,11 @@ class DeviceService:
 
     def remove_all(self, uid: str, deadline: Deadline) -> None:
         """Remove all devices of a user."""
-        self._firestore.transaction(
-            lambda transaction: self._drop_in(transaction, self._devices.of_user_in(transaction, uid)), deadline
-        )
+        self._firestore.transaction(lambda transaction: self.remove_all_in(transaction, uid), deadline)
+
+    def remove_all_in(self, transaction: Transaction, uid: str) -> None:
+        """Remove all devices of a user with whatever else the transaction writes."""
+        self._drop_in(transaction, self._devices.of_user_in(transaction, uid))
 
     def topics(self, ctx: Context) -> list[Topic]:
         """The topics that the caller's devices are subscribed to, by name."""
