@@ -52,7 +52,7 @@ BOUNDS = {
     "GET /v1/admin/users": (1, 1),
     "GET /v1/admin/users/{user_id}": (1, 1),
     "PUT /v1/admin/users/{user_id}/role": (4, 8),
-    "POST /v1/admin/users/{user_id}/disable": (3, 5),
+    "POST /v1/admin/users/{user_id}/disable": (4, 8),
     "POST /v1/admin/users/{user_id}/enable": (4, 6),
     "GET /v1/admin/users/{user_id}/notifications": (1, 1),
     "GET /v1/admin/users/{user_id}/notifications/{notification_id}": (4, 4),

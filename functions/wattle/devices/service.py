@@ -190,7 +190,7 @@ class DeviceService:
         self._firestore.transaction(work, ctx.deadline)
 
     def leave_topics_of(self, uid: str, role: Role, deadline: Deadline) -> None:
-        """Unsubscribe somebody who lost a role from the topics that need it."""
+        """Unsubscribe somebody who lost a role, or whom it is of no use any more, from the topics that need it."""
 
         def work(transaction: Transaction) -> None:
             for device in self._devices.of_user_in(transaction, uid):
