@@ -165,6 +165,33 @@ def test_password(api, people, member, fault):
     assert people.sign_in(member.email, "new horse").uid == member.uid
 
 
+def test_password_whose_sessions_could_not_be_ended(api, people, member):
+    def change():
+        return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+
+    api.identity.left, api.identity.done = 2, False  # it is set, and the account looked up
+    assert status(change()) == (503, "UNAVAILABLE")
+    api.identity.left = None
+    assert people.sign_in(member.email, "new horse").uid == member.uid
+    api.clock.advance(seconds=LEASED.total_seconds() + 1)
+    assert change().status_code == 200
+    assert status(change()) == (401, "TOKEN_REVOKED")
+
+
+def test_password_whose_new_session_could_not_be_made(api, people, member, monkeypatch):
+    def change():
+        return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+
+    def refuse(_method, _body):
+        raise IdentityUnavailable("a fault of the test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.identity, "call", refuse, raising=False)
+        assert status(change()) == (503, "UNAVAILABLE")
+    assert status(change()) == (401, "TOKEN_REVOKED")
+    assert people.sign_in(member.email, "new horse").uid == member.uid
+
+
 def test_disable(backend, api, people, admin, member, fault):
     begin, end = fault
 

@@ -23,7 +23,7 @@ from wattle.accounts.revocation import Revocation
 from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import Firestore, Transaction
 from wattle.adapters.identity import Account, Identity
-from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityUnavailable, WeakPassword
+from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityUnavailable
 from wattle.context import AccountState, Context
 from wattle.errors import Unavailable
 from wattle.kit.retry import Deadline
@@ -38,7 +38,6 @@ class Change(NamedTuple):
     claims: Mapping[str, Any] | None = None
     state: AccountState | None = None
     disabled: bool | None = None
-    password: str | None = None
 
 
 NOTHING: Final = Change()
@@ -60,7 +59,7 @@ class AccountControl:
         """Change an account and end its sessions. It takes up to a second: see `SessionService.next_second`.
 
         Raises:
-            UserNotFound, WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
+            UserNotFound, ClaimsTooLong, Unavailable, and what `decide` raises.
         """
         self._change(uid, decide, deadline, self._sessions.next_second())
 
@@ -69,7 +68,7 @@ class AccountControl:
 
         Raises:
             TokenRevoked: his account is gone, and no session with it.
-            WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
+            ClaimsTooLong, Unavailable, and what `decide` raises.
         """
         try:
             self.end_sessions(ctx.user.uid, decide, ctx.deadline)
@@ -86,8 +85,6 @@ class AccountControl:
             revocation = self._changed(lease, decide, deadline, ended)
         except AccountMissing as error:
             raise errors.UserNotFound from error
-        except WeakPassword as error:
-            raise errors.WeakPassword(str(error)) from error
         except ClaimsTooLong as error:
             raise errors.ClaimsTooLong from error
         except IdentityUnavailable as error:
@@ -137,9 +134,9 @@ class AccountControl:
         if change.state is not None:
             claims = with_state(claims, change.state)
         changed = None if claims == account.claims else claims
-        if changed is None and valid_since is None and change.disabled is None and change.password is None:
+        if changed is None and valid_since is None and change.disabled is None:
             return
-        set_ = partial(self._identity.change, account.uid, valid_since=valid_since, password=change.password)
+        set_ = partial(self._identity.change, account.uid, valid_since=valid_since)
         try:
             try:
                 lease.demand_time()
