@@ -8,6 +8,7 @@ from typing import Final
 
 from wattle import config as configuration
 from wattle.accounts.control import AccountControl
+from wattle.accounts.lease import LeaseService
 from wattle.accounts.service import AccountService
 from wattle.accounts.sessions import SessionService
 from wattle.adapters import telemetry
@@ -79,7 +80,7 @@ class Services:
             firestore, clock, secret=config.signing_secret, scale=config.rate_limit_scale
         )
         self.sessions: Final = SessionService(firestore, clock)
-        control = AccountControl(firestore, identity, self.sessions)
+        control = AccountControl(firestore, identity, self.sessions, LeaseService(firestore, clock))
         self.deletion: Final = DeletionService(firestore, control, clock, timedelta(days=config.deletion_grace))
         self.users: Final = UserService(firestore, self.deletion, clock)
         self.devices: Final = DeviceService(firestore, self.users, clock)

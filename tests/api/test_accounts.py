@@ -1,6 +1,8 @@
 """Registering, signing in and out, and changes of address and password, through the running backend."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import pytest
 from tests.people import PASSWORD
@@ -326,6 +328,26 @@ class TestChangeEmail:
 
 
 class TestChangePassword:
+    def test_so_does_one_that_the_old_password_made_just_before_it_was_changed(self, instance, people, member):
+        """Identity Toolkit hashes passwords slowly, and may be slow otherwise."""
+        api, others = instance(), []
+        toolkit = api.services.accounts._identity._toolkit
+        administer = toolkit.administer
+
+        def slow(method, body):
+            if "password" in body:
+                time.sleep(1.1)
+                others.append(people.sign_in(member.email))
+            return administer(method, body)
+
+        with mock.patch.object(toolkit, "administer", slow):
+            changed = api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+        assert changed.status_code == 200
+        (other,) = others
+        assert code(other.patch("/v1/users/me", {"locale": "en-AU"})) == (401, "TOKEN_REVOKED")
+        fresh = {"Authorization": f"Bearer {changed.json()['data']['idToken']}"}
+        assert api.http.patch("/v1/users/me", headers=fresh, json={"locale": "en-AU"}).status_code == 200
+
     def test_every_session_but_the_new_one_ends(self, backend, people, member):
         other = people.sign_in(member.email)
         response = member.post("/v1/auth/password", {"password": "new horse"})

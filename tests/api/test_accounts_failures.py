@@ -1,14 +1,16 @@
 """Accounts are in two places. When one of them fails in the middle, repeating the call completes it."""
 
+import itertools
 import json
 from datetime import UTC, datetime
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from tests.backend import eventually
 
-from firesuite.faults import mentioning
-from wattle.adapters.firestore import Update
+from firesuite.faults import AWAY, mentioning
+from wattle.accounts.lease import LEASED
+from wattle.adapters.firestore import Update, rpc, transaction
 from wattle.adapters.identity_toolkit import IdentityUnavailable, SignUpClosed
 from wattle.kit.retry import Deadline
 
@@ -72,6 +74,9 @@ def fault(request, api):
     def end():
         api.faults.reset()
         api.identity.left = None
+        if place == "identity" and where[0] == 1:
+            # It may take effect yet: until the lease has run out nobody changes the account.
+            api.clock.advance(seconds=LEASED.total_seconds() + 1)
 
     return begin, end
 
@@ -120,11 +125,70 @@ def test_everywhere(backend, api, people, member, fault):
     assert status(sign_out()) == (401, "TOKEN_REVOKED")
 
 
+def test_everywhere_forgets_the_devices_or_can_be_repeated(backend, api, people, monkeypatch):
+    """Firestore goes away in the middle, at whichever call. (`tests.contract.test_faults` signs out on one device.)"""
+    no_wait = SimpleNamespace(sleep=lambda _seconds: None)
+    for module in (rpc, transaction):
+        monkeypatch.setattr(module, "time", no_wait)
+    for number in itertools.count(1):
+        member = people.verified()
+        device = {"fid": f"one-{member.uid}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
+        member.put("/v1/users/me/devices/phone", device)
+
+        def sign_out(member=member):
+            return api.http.post("/v1/auth/logout", json={"everywhere": True}, headers=member.headers)
+
+        # Without a rollback the locks would stay for a minute.
+        api.faults.follow(
+            lambda call, number=number: AWAY if call.number >= number and call.method != "Rollback" else None
+        )
+        response = sign_out()
+        enough = len(api.faults.calls) < number
+        api.faults.reset()
+        if not enough:
+            assert status(response) == (503, "UNAVAILABLE")
+            # What it left open is over in time.
+            api.clock.advance(seconds=LEASED.total_seconds() + 1)
+            response = sign_out()
+        assert response.status_code == 200
+        assert backend.document(f"users/{member.uid}/devices/phone") is None
+        if enough:
+            break
+    assert number > 4
+
+
 def test_password(api, people, member, fault):
     def change():
         return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
 
     assert broken_then_repeated(fault, change).status_code == 200
+    assert people.sign_in(member.email, "new horse").uid == member.uid
+
+
+def test_password_whose_sessions_could_not_be_ended(api, people, member):
+    def change():
+        return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+
+    api.identity.left, api.identity.done = 2, False  # it is set, and the account looked up
+    assert status(change()) == (503, "UNAVAILABLE")
+    api.identity.left = None
+    assert people.sign_in(member.email, "new horse").uid == member.uid
+    api.clock.advance(seconds=LEASED.total_seconds() + 1)
+    assert change().status_code == 200
+    assert status(change()) == (401, "TOKEN_REVOKED")
+
+
+def test_password_whose_new_session_could_not_be_made(api, people, member, monkeypatch):
+    def change():
+        return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
+
+    def refuse(_method, _body):
+        raise IdentityUnavailable("a fault of the test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.identity, "call", refuse, raising=False)
+        assert status(change()) == (503, "UNAVAILABLE")
+    assert status(change()) == (401, "TOKEN_REVOKED")
     assert people.sign_in(member.email, "new horse").uid == member.uid
 
 

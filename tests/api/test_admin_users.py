@@ -21,6 +21,16 @@ def audited(admin, uid):
     return admin.get("/v1/admin/audit-log", params={"target": f"users/{uid}"}).json()["data"]
 
 
+def subscribed(backend, *topics):
+    """An administrator with a phone that has these topics."""
+    other = backend.user(role="admin")
+    device = {"fid": f"one-{other.uid}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
+    other.put("/v1/users/me/devices/phone", device)
+    for topic in topics:
+        assert other.put(f"/v1/users/me/topics/{topic}", None).status_code == 200
+    return other
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -102,12 +112,8 @@ class TestRole:
         assert taken["diff"] == {"role": ["admin", None]}
         assert taken["requestId"]
 
-    def test_who_loses_it_leaves_the_topics_that_need_it(self, backend, admin, people):
-        other = backend.user(role="admin")
-        device = {"fid": f"one-{other.uid}", "platform": "ios", "appVersion": "1.0.0", "locale": "en-AU"}
-        other.put("/v1/users/me/devices/phone", device)
-        for topic in ("staff", "service-status"):
-            assert other.put(f"/v1/users/me/topics/{topic}", None).status_code == 200
+    def test_who_loses_it_leaves_the_topics_that_need_it(self, backend, admin):
+        other = subscribed(backend, "staff", "service-status")
         admin.put(f"/v1/admin/users/{other.uid}/role", {"role": None})
         assert backend.document(f"users/{other.uid}/devices/phone")["topics"] == ["service-status"]
 
@@ -158,6 +164,14 @@ class TestDisable:
         enabled, disabled = audited(admin, member.uid)
         assert disabled["diff"] == {"disabled": [False, True], "reason": [None, "abuse"]}
         assert (enabled["action"], enabled["diff"]) == ("user.enable", {"disabled": [True, False]})
+
+    def test_he_leaves_the_topics_that_need_a_role(self, backend, admin):
+        """FCM asks nobody whether he is let in, and he is not to have them back before he asks for them himself."""
+        other = subscribed(backend, "staff", "service-status")
+        path = f"/v1/admin/users/{other.uid}"
+        for deed in ("disable", "disable", "enable"):
+            assert admin.post(f"{path}/{deed}").status_code == 200
+            assert backend.document(f"users/{other.uid}/devices/phone")["topics"] == ["service-status"]
 
     def test_not_oneself(self, admin, people):
         assert code(admin.post(f"/v1/admin/users/{admin.uid}/disable")) == (409, "OWN_ACCOUNT")

@@ -194,6 +194,23 @@ class TestPurge:
         assert backend.document(f"users/{member.uid}")["deletedAt"] is None
         assert people.sign_in(member.email).get("/v1/users/me").status_code == 200
 
+    def test_not_who_comes_back_just_before_it_begins(self, backend, erasure, faults, people, member):
+        left(backend, member)
+        again = people.sign_in(member.email)
+
+        def plan(call):
+            if call.method == "Commit" and call.nth == 1:
+                return Failure(grpc.StatusCode.ABORTED)
+            if call.method == "BatchGetDocuments" and call.nth == 3:  # the second attempt
+                assert again.get("/v1/users/me").status_code == 200
+            return None
+
+        faults.follow(plan)
+        assert erasure.purge(member.uid, Deadline.after(60)) is False
+        assert len(faults.calls) > 4
+        assert people.account(member.uid).get("disabled", False) is False
+        assert people.sign_in(member.email).patch("/v1/users/me", {"locale": "en-AU"}).status_code == 200
+
     def test_who_was_disabled_meanwhile_is_purged_all_the_same(self, backend, erasure, admin, member):
         left(backend, member)
         admin.post(f"/v1/admin/users/{member.uid}/disable")

@@ -16,7 +16,10 @@ INDEXES = Indexes.read(json.loads((ROOT / "firestore.indexes.json").read_text(en
 RARE = {
     ("products", "updatedAt"): "written by administrators, not by what is sold",
     ("auditLog", "at"): "written by administrators, three times for each order: see docs/scale.md",
-    ("revocations", "at"): "people sign out everywhere once a year",
+    **dict.fromkeys(
+        (("revocations", "at"), ("revocations", "leasedUntil")),
+        "people sign out everywhere once a year, and their accounts are hardly ever changed",
+    ),
     **dict.fromkeys(
         (("broadcasts", "createdAt"), ("broadcasts", "scheduledAt"), ("broadcasts", "updatedAt")),
         "ordered by administrators, and sent five chunks a second",

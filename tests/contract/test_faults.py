@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest import mock
 
@@ -21,7 +22,7 @@ from tests.in_process import Instance
 from tests.samples import World, sample
 
 from firesuite.faults import AWAY, Failure, at, at_random, nothing
-from wattle.adapters.firestore import FirestoreError, Query, rpc, transaction
+from wattle.adapters.firestore import FirestoreError, Query, Update, rpc, transaction
 from wattle.adapters.firestore import messages as m
 from wattle.api import ROUTES
 from wattle.http.routing import Access
@@ -29,6 +30,7 @@ from wattle.kit.retry import Deadline
 
 ABORTED = Failure(grpc.StatusCode.ABORTED)
 LOST = Failure(grpc.StatusCode.UNAVAILABLE, after=True)
+PAST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def from_on(number, failure):
@@ -103,12 +105,13 @@ class Once:
     http: object
     faults: object
     forget: object
+    run_out: object
     written: set[str] = field(default_factory=set)
     times: int = 0
 
     def send(self, plan):
-        """The answer, and the methods that failed. Then transactions that were left open are forgotten, as the server
-        does in time."""
+        """The answer, and the methods that failed. Then transactions and leases that were left open are forgotten, as
+        the server does in time."""
         self.times += 1
         planned = Planned(plan)
         self.faults.follow(planned)
@@ -118,6 +121,9 @@ class Once:
         self.faults.follow(nothing)
         for id_ in planned.open - {b""}:
             self.forget(id_)
+        for path in self.written:
+            if path.startswith("revocations/"):
+                self.run_out(path)
         return response, planned.failed
 
 
@@ -133,6 +139,11 @@ def stage(backend, people):
         with suppress(FirestoreError):  # it is over
             backend.firestore._rpc.rollback(request, Deadline.after(60))
 
+    def run_out(path):
+        found = backend.document(path)
+        if found is not None and found.get("holder") is not None:
+            backend.firestore.commit([Update(path, {"leasedUntil": PAST})], Deadline.after(60))
+
     # Waiting is tested elsewhere: between attempts, and for the second after a revocation.
     no_wait = SimpleNamespace(sleep=lambda _seconds: None)
     with (
@@ -140,7 +151,9 @@ def stage(backend, people):
         mock.patch.object(transaction, "time", no_wait),
         mock.patch.object(instance.services.sessions, "_pause"),
     ):
-        yield SimpleNamespace(instance=instance, world=world, backend=backend, people=people, forget=forget)
+        yield SimpleNamespace(
+            instance=instance, world=world, backend=backend, people=people, forget=forget, run_out=run_out
+        )
     instance.close()
 
 
@@ -155,7 +168,7 @@ def prepared(stage, route):
         headers |= caller.headers
     if route.idempotent:
         headers["Idempotency-Key"] = uuid.uuid4().hex
-    return Once(route, call, headers, stage.instance.http, stage.instance.faults, stage.forget)
+    return Once(route, call, headers, stage.instance.http, stage.instance.faults, stage.forget, stage.run_out)
 
 
 def is_done(once, response):

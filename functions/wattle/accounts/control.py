@@ -1,9 +1,10 @@
 """Changes of an account, which are in two places: Firebase Authentication and Firestore.
 
-They are made inside a Firestore transaction that holds the account's revocation: first in Firebase Authentication,
-then, by the commit, in Firestore. Two changes of one account thus wait for each other, and neither loses the other's
-claims. Whatever fails in between leaves Firestore as it was: the call is answered with an error, and repeating it does
-all of it again, which does no harm.
+Whoever makes one holds the account's lease (see `accounts.lease`): two changes of one account wait for each other, and
+neither loses the other's claims. They are made inside a Firestore transaction: first in Firebase Authentication, then,
+by the commit, in Firestore. Whatever fails in between leaves Firestore as it was: the call is answered with an error,
+and repeating it does all of it again, which does no harm. Where it is not known what became of a call to Firebase
+Authentication, the lease is left to run out, which takes half a minute; until then the account cannot be changed.
 
 The state of an account that is not active is the claim `accountState`. Others set claims, too, and all together have
 1,000 bytes. Where ours does not fit, the account is disabled in Firebase Authentication, so that no token without the
@@ -17,11 +18,12 @@ from typing import Any, Final, NamedTuple
 
 from wattle.accounts import errors
 from wattle.accounts.claims import state_in, with_state
+from wattle.accounts.lease import Lease, LeaseService
 from wattle.accounts.revocation import Revocation
 from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import Firestore, Transaction
 from wattle.adapters.identity import Account, Identity
-from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityUnavailable, WeakPassword
+from wattle.adapters.identity_toolkit import AccountMissing, ClaimsTooLong, IdentityUnavailable
 from wattle.context import AccountState, Context
 from wattle.errors import Unavailable
 from wattle.kit.retry import Deadline
@@ -36,7 +38,6 @@ class Change(NamedTuple):
     claims: Mapping[str, Any] | None = None
     state: AccountState | None = None
     disabled: bool | None = None
-    password: str | None = None
 
 
 NOTHING: Final = Change()
@@ -46,16 +47,19 @@ Decide = Callable[[Transaction, Account, int], Change]
 
 
 class AccountControl:
-    def __init__(self, firestore: Firestore, identity: Identity, sessions: SessionService) -> None:
+    def __init__(
+        self, firestore: Firestore, identity: Identity, sessions: SessionService, leases: LeaseService
+    ) -> None:
         self._firestore = firestore
         self._identity = identity
         self._sessions = sessions
+        self._leases = leases
 
     def end_sessions(self, uid: str, decide: Decide, deadline: Deadline) -> None:
         """Change an account and end its sessions. It takes up to a second: see `SessionService.next_second`.
 
         Raises:
-            UserNotFound, WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
+            UserNotFound, ClaimsTooLong, Unavailable, and what `decide` raises.
         """
         self._change(uid, decide, deadline, self._sessions.next_second())
 
@@ -64,7 +68,7 @@ class AccountControl:
 
         Raises:
             TokenRevoked: his account is gone, and no session with it.
-            WeakPassword, ClaimsTooLong, Unavailable, and what `decide` raises.
+            ClaimsTooLong, Unavailable, and what `decide` raises.
         """
         try:
             self.end_sessions(ctx.user.uid, decide, ctx.deadline)
@@ -76,28 +80,11 @@ class AccountControl:
         self._change(uid, decide, deadline, None)
 
     def _change(self, uid: str, decide: Decide, deadline: Deadline, ended: int | None) -> None:
-        def work(transaction: Transaction) -> Any:
-            current = self._sessions.current_in(transaction, uid)
-            account = self._identity.account(uid)
-            if account is None:
-                raise errors.UserNotFound
-            valid_since = None if ended is None else max(ended, account.tokens_valid_after)
-            change = decide(transaction, account, valid_since or account.tokens_valid_after)
-            self._apply(account, change, valid_since)
-            before = _state(account, current)
-            state = change.state or before
-            if ended is None and state is (before if current is None else current.state):
-                return None
-            return self._sessions.revoke_in(
-                transaction, uid, valid_after=valid_since or 0, state=state, current=current
-            )
-
+        lease = self._leases.take(uid, deadline)
         try:
-            revocation = self._firestore.transaction(work, deadline)
+            revocation = self._changed(lease, decide, deadline, ended)
         except AccountMissing as error:
             raise errors.UserNotFound from error
-        except WeakPassword as error:
-            raise errors.WeakPassword(str(error)) from error
         except ClaimsTooLong as error:
             raise errors.ClaimsTooLong from error
         except IdentityUnavailable as error:
@@ -105,20 +92,66 @@ class AccountControl:
         if revocation is not None:
             self._sessions.know(uid, revocation)
 
-    def _apply(self, account: Account, change: Change, valid_since: int | None) -> None:
+    def _changed(self, lease: Lease, decide: Decide, deadline: Deadline, ended: int | None) -> Revocation | None:
+        """Make the change; the revocation, where that is new."""
+        # Of the latest attempt: its commit may have taken effect without an answer.
+        revocation: Revocation | None = None
+
+        def work(transaction: Transaction) -> None:
+            nonlocal revocation
+            found = self._leases.get_in(transaction, lease)
+            if found is None:
+                return
+            current = Revocation.stored(found)
+            account = self._identity.account(lease.uid)
+            if account is None:
+                raise errors.UserNotFound
+            valid_since = None if ended is None else max(ended, account.tokens_valid_after)
+            change = decide(transaction, account, valid_since or account.tokens_valid_after)
+            self._apply(lease, account, change, valid_since)
+            before = _state(account, current)
+            state = change.state or before
+            if ended is None and state is (before if current is None else current.state):
+                revocation = None
+                self._leases.end_in(transaction, found)
+            else:
+                revocation = self._sessions.revoke_in(
+                    transaction, lease.uid, valid_after=valid_since or 0, state=state, current=current
+                )
+
+        try:
+            self._firestore.transaction(work, deadline)
+        except _Unanswered:
+            # It may take effect yet: nobody is to look the account up before the lease has run out.
+            raise
+        except Exception:
+            self._leases.give_back(lease)
+            raise
+        return revocation
+
+    def _apply(self, lease: Lease, account: Account, change: Change, valid_since: int | None) -> None:
         claims = account.claims if change.claims is None else change.claims
         if change.state is not None:
             claims = with_state(claims, change.state)
         changed = None if claims == account.claims else claims
-        if changed is None and valid_since is None and change.disabled is None and change.password is None:
+        if changed is None and valid_since is None and change.disabled is None:
             return
-        set_ = partial(self._identity.change, account.uid, valid_since=valid_since, password=change.password)
+        set_ = partial(self._identity.change, account.uid, valid_since=valid_since)
         try:
-            set_(claims=changed, disabled=change.disabled)
-        except ClaimsTooLong:
-            if change.state is None or change.disabled is False:
-                raise
-            set_(disabled=True)
+            try:
+                lease.demand_time()
+                set_(claims=changed, disabled=change.disabled)
+            except ClaimsTooLong:
+                if change.state is None or change.disabled is False:
+                    raise
+                lease.demand_time()
+                set_(disabled=True)
+        except IdentityUnavailable as error:
+            raise _Unanswered(str(error)) from error
+
+
+class _Unanswered(IdentityUnavailable):
+    """Nobody knows whether Firebase Authentication has made the change, or is going to."""
 
 
 def _state(account: Account, current: Revocation | None) -> AccountState:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from wattle.accounts.repository import RevocationRepository
 from wattle.adapters.firestore import Document, FirestoreError
@@ -42,8 +42,11 @@ class Revocation(NamedTuple):
     expires_at: datetime
 
     @classmethod
-    def stored(cls, data: dict[str, Any]) -> "Revocation":
-        return cls(data["validAfter"], AccountState(data["state"]), data["expiresAt"])
+    def stored(cls, found: Document | None) -> "Revocation | None":
+        """None also for a document that only says that the account is being changed."""
+        if found is None or "validAfter" not in found.data:
+            return None
+        return cls(found.data["validAfter"], AccountState(found.data["state"]), found.data["expiresAt"])
 
 
 class RevocationList:
@@ -110,7 +113,8 @@ class RevocationList:
         now = self._clock()
         with self._lock:
             for document in found:
-                self._add(document.id, Revocation.stored(document.data))
+                if revocation := Revocation.stored(document):
+                    self._add(document.id, revocation)
             self._known = {uid: known for uid, known in self._known.items() if known.expires_at > now}
             if found:
                 self._read_up_to = found[-1].data["at"]

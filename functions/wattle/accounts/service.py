@@ -158,8 +158,13 @@ class AccountService:
         """
         uid = ctx.user.uid
         if wanted.everywhere:
-            self._control.end_own_sessions(ctx, lambda *_: NOTHING)
-            self._devices.remove_all(uid, ctx.deadline)
+
+            def decide(transaction: Transaction, _account: Account, _ended: int) -> Change:
+                # With the sessions or not at all: the caller has none left to repeat it with.
+                self._devices.remove_all_in(transaction, uid)
+                return NOTHING
+
+            self._control.end_own_sessions(ctx, decide)
         elif wanted.device_id is not None:
             self._devices.remove(uid, wanted.device_id, ctx.deadline)
 
@@ -203,6 +208,10 @@ class AccountService:
     def change_password(self, ctx: Context, wanted: ChangePassword) -> SessionTokens:
         """Set a new password, end every session, and begin a new one.
 
+        In this order: who signed in with the old password until it was changed has a session that ends. Where it breaks
+        off before the sessions end, the caller still has his, and repeating it does all of it again; after that he is
+        told that his session was ended, and signs in with the new password.
+
         Raises:
             MultiFactorAuthRequired: no session could be begun, and so nothing is changed.
             TokenRevoked: his account is gone.
@@ -212,13 +221,14 @@ class AccountService:
         if ctx.user.email is None:
             raise errors.EmailMissing
         email, password = ctx.user.email, wanted.password
-
-        def decide(_transaction: Transaction, account: Account, _second: int) -> Change:
-            if account.second_factors:
-                raise errors.MultiFactorAuthRequired
-            return Change(password=password)
-
-        self._control.end_own_sessions(ctx, decide)
+        account = _asked(lambda: self._identity.account(ctx.user.uid))
+        if account is None:
+            raise errors.TokenRevoked
+        if account.second_factors:
+            raise errors.MultiFactorAuthRequired
+        # Nothing that was read is written back, so this needs no lease of the account.
+        _asked(lambda: self._identity.change(ctx.user.uid, password=password))
+        self._control.end_own_sessions(ctx, lambda *_: NOTHING)
         return _tokens(_asked(lambda: self._identity.sign_in(email, password)))
 
     def current_role(self, caller: Caller) -> Role | None:

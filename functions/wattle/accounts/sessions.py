@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from wattle.accounts import errors
+from wattle.accounts.lease import demand_free
 from wattle.accounts.repository import RevocationRepository
 from wattle.accounts.revocation import LIVES, Revocation, RevocationList
 from wattle.adapters.firestore import Condition, Document, Firestore, Transaction
@@ -81,9 +82,14 @@ class SessionService:
         return second
 
     def current_in(self, transaction: Transaction, uid: str) -> Revocation | None:
-        """The user's revocation, if there is one. Reading it keeps others from changing his account meanwhile."""
+        """The user's revocation, if there is one. Until the commit nobody begins to change his account.
+
+        Raises:
+            FirestoreContention: somebody does already: see `accounts.lease`.
+        """
         found = self._revocations.get_in(transaction, uid)
-        return None if found is None else Revocation.stored(found.data)
+        demand_free(found, self._clock())
+        return Revocation.stored(found)
 
     def revoke_in(
         self, transaction: Transaction, uid: str, *, valid_after: int, state: AccountState, current: Revocation | None
@@ -145,7 +151,7 @@ class _Stored(Condition):
 
     def learn(self, found: Document | None) -> None:
         try:
-            _demand(self._caller, None if found is None else Revocation.stored(found.data), returning=self._returning)
+            _demand(self._caller, Revocation.stored(found), returning=self._returning)
         except WattleError as refusal:
             self._refusal = refusal
         self._answered = True

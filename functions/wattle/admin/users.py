@@ -1,6 +1,6 @@
 """What administrators do to users. Each deed is in the audit log, in the same transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from wattle.accounts.claims import role_in, state_in, with_role
@@ -14,7 +14,7 @@ from wattle.admin.service import AuditService
 from wattle.context import AccountState, Context, Role
 from wattle.devices.service import DeviceService
 from wattle.errors import Unavailable
-from wattle.kit.ids import document_id, is_user_id
+from wattle.kit.ids import is_user_id
 from wattle.kit.retry import Deadline
 from wattle.kit.slices import Slice
 from wattle.users.schemas import UserRecord
@@ -87,13 +87,11 @@ class AdminUserService:
             return NOTHING if before is role else Change(claims=with_role(account.claims, role))
 
         self._control.change(uid, decide, ctx.deadline)
-        for lost in Role:
-            if lost is not role:
-                self._devices.leave_topics_of(uid, lost, ctx.deadline)
+        self._leave_topics(uid, [lost for lost in Role if lost is not role], ctx.deadline)
         return self.get(uid, ctx.deadline)
 
     def disable(self, ctx: Context, uid: str, reason: str | None) -> UserAccount:
-        """Keep a user out, and end his sessions.
+        """Keep a user out, and end his sessions. He leaves the topics that need a role, for good.
 
         Raises:
             OwnAccount, UserNotFound, Unavailable.
@@ -107,6 +105,7 @@ class AdminUserService:
             return Change(state=AccountState.DISABLED, disabled=True)
 
         self._control.end_sessions(uid, decide, ctx.deadline)
+        self._leave_topics(uid, Role, ctx.deadline)
         return self.get(uid, ctx.deadline)
 
     def enable(self, ctx: Context, uid: str) -> UserAccount:
@@ -130,20 +129,22 @@ class AdminUserService:
         return self.get(uid, ctx.deadline)
 
     def _entry(self, ctx: Context, action: str, uid: str) -> Callable[..., None]:
-        """Writes the deed's entry, once: also where an earlier commit took effect and nobody learned of it.
+        """Writes the deed's entry.
 
         What was there before is what the first attempt found: the account is changed before the commit.
         """
-        entry_id = document_id()
         found: list[Any] = []
 
         def record(transaction: Transaction, name: str, before: Any, after: Any, **more: Any) -> None:
             found.append(before)
-            if not (transaction.uncertain and self._audit.is_recorded(transaction, entry_id)):
-                diff = {name: [found[0], after], **more}
-                self._audit.record(transaction, ctx, action, f"users/{uid}", diff, entry_id=entry_id)
+            diff = {name: [found[0], after], **more}
+            self._audit.record(transaction, ctx, action, f"users/{uid}", diff)
 
         return record
+
+    def _leave_topics(self, uid: str, lost: Iterable[Role], deadline: Deadline) -> None:
+        for role in lost:
+            self._devices.leave_topics_of(uid, role, deadline)
 
     def _accounts(self, uids: Sequence[str]) -> Mapping[str, Account]:
         try:

@@ -130,9 +130,11 @@ class DeviceService:
 
     def remove_all(self, uid: str, deadline: Deadline) -> None:
         """Remove all devices of a user."""
-        self._firestore.transaction(
-            lambda transaction: self._drop_in(transaction, self._devices.of_user_in(transaction, uid)), deadline
-        )
+        self._firestore.transaction(lambda transaction: self.remove_all_in(transaction, uid), deadline)
+
+    def remove_all_in(self, transaction: Transaction, uid: str) -> None:
+        """Remove all devices of a user with whatever else the transaction writes."""
+        self._drop_in(transaction, self._devices.of_user_in(transaction, uid))
 
     def topics(self, ctx: Context) -> list[Topic]:
         """The topics that the caller's devices are subscribed to, by name."""
@@ -188,7 +190,7 @@ class DeviceService:
         self._firestore.transaction(work, ctx.deadline)
 
     def leave_topics_of(self, uid: str, role: Role, deadline: Deadline) -> None:
-        """Unsubscribe somebody who lost a role from the topics that need it."""
+        """Unsubscribe somebody who lost a role, or whom it is of no use any more, from the topics that need it."""
 
         def work(transaction: Transaction) -> None:
             for device in self._devices.of_user_in(transaction, uid):

@@ -6,6 +6,7 @@ on where it stopped; run twice at once, both do what is left. The profile is the
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from typing import Final
 
@@ -13,6 +14,7 @@ from wattle.accounts.claims import state_in
 from wattle.accounts.sessions import SessionService
 from wattle.adapters.firestore import Firestore, Transaction
 from wattle.adapters.identity import Identity
+from wattle.adapters.identity_toolkit import AccountMissing
 from wattle.context import AccountState
 from wattle.devices.service import DeviceService
 from wattle.kit.clock import Clock
@@ -109,8 +111,6 @@ class ErasureService:
                 # room for the state is disabled.)
                 self._data.change_profile_in(transaction, uid, {"deletedAt": None, "purgeAt": None})
                 return False
-            if account is not None:
-                self._identity.change(uid, disabled=True)
             self._sessions.revoke_in(
                 transaction, uid, valid_after=int(now.timestamp()) + 1, state=AccountState.DELETED, current=current
             )
@@ -118,7 +118,12 @@ class ErasureService:
                 self._data.change_profile_in(transaction, uid, {"purge": {"begunAt": now, "counts": {}}})
             return True
 
-        return self._firestore.transaction(work, deadline)
+        if not self._firestore.transaction(work, deadline):
+            return False
+        # Not before the commit: he may come back until then. A run that ends here is followed by one that does it.
+        with suppress(AccountMissing):
+            self._identity.change(uid, disabled=True)
+        return True
 
     def _remove_devices(self, uid: str, deadline: Deadline) -> None:
         """By their own service, which gives up their installations too."""
