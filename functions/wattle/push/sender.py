@@ -61,6 +61,7 @@ class Outcome(NamedTuple):
 QUEUED: Final = Outcome("queued")
 CANCELLED: Final = Outcome("withheld", "CANCELLED")
 EXPIRED: Final = Outcome("withheld", "EXPIRED")
+READ: Final = Outcome("withheld", "READ")
 
 
 class Sender:
