@@ -249,6 +249,24 @@ class TestCancel:
         assert deliveries(world, broadcast) == {"withheld": 1}
         assert world.screen(target)["received"] == 0
 
+    def test_what_fcm_did_not_take_when_they_ended(self, world):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        target = world.phone(uid)
+        broadcast = order(world, [uid], kind="orders")
+        run_tasks(world, broadcast)
+        world.script(target, error="UNAVAILABLE", times=1, retryAfter=1800)
+        world.clock.advance(6 * 3600)
+        tasks.sweep(world.services)
+        assert deliveries(world, broadcast) == {"queued": 1}
+        assert state(world, broadcast) == BroadcastState.SENT
+        world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        world.clock.advance(1802)
+        tasks.sweep(world.services)
+        assert world.ledger(uid, broadcast) == {"phone": ("withheld", "CANCELLED")}
+        assert world.screen(target)["received"] == 0
+        tasks.sweep(world.services)
+        assert world.services.push.explain(uid, broadcast, world.soon()).waits_until is None
+
     def test_nothing_is_left_to_cancel_when_they_have_ended(self, world):
         uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
         target = world.phone(uid)
