@@ -18,7 +18,7 @@ from wattle.inbox.message import Message
 from wattle.kit.clock import Clock
 from wattle.kit.ids import document_id
 from wattle.kit.retry import Deadline
-from wattle.push.sender import CANCELLED, EXPIRED, Outcome, is_message_refused
+from wattle.push.sender import CANCELLED, EXPIRED, REFUSED, Outcome, is_message_refused
 from wattle.push.service import PushService
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,10 @@ class BroadcastDelivery:
             to = broadcast.data["audience"]
             outcome = self._push.send_to_topics(message, to["topic"], to["condition"], deadline, dry_run=False)
             remaining, wait, refused = int(outcome.state == "queued"), outcome.wait, is_message_refused(outcome)
-        if remaining and not refused:
+        if remaining and refused:
+            # What FCM did not take before it refused the message, and what the sweep is at: no task comes again for it.
+            self._push.give_up(users, broadcast_id, REFUSED, deadline)
+        elif remaining:
             # FCM is to be left alone until then, however soon the task comes again.
             free = self._clock() + timedelta(seconds=wait)
             self._broadcasts.update_chunk(broadcast_id, chunk, {"leasedUntil": free}, deadline)

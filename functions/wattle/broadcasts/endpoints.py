@@ -44,7 +44,7 @@ def statistics(services: Services, ctx: Context, broadcast_id: PathId) -> Statis
 
 
 def cancel(services: Services, ctx: Context, broadcast_id: PathId) -> Broadcast:
-    """Stop a broadcast that is scheduled or being sent, or waits for the end of quiet hours. What was sent stays sent.
+    """Stop a broadcast that is scheduled or being sent, or of which some waits. What was sent stays sent.
 
     Raises:
         BroadcastNotFound, BroadcastEnded.

@@ -50,6 +50,7 @@ _PREVIEWED_MOST: Final = 10_000
 # Ten thousand people are 440 calls: one after the other they would take longer than a request may.
 _PREVIEWED_AT_ONCE: Final = 8
 _DELIVERY_STATES: Final = ("queued", "sent", "failed", "pruned", "deferred", "withheld")
+_WAITING: Final = ("deferred", "queued")
 # What FCM may say that is none of its codes is sent again: no delivery ends with it.
 _OF_FCM: Final = tuple(code.value for code in FcmCode if code is not FcmCode.UNKNOWN)
 _CODES: Final = (*_OF_FCM, "DEVICE_REMOVED", "KIND_OFF", "MUTED", "READ", "CANCELLED", "EXPIRED")
@@ -226,8 +227,8 @@ class BroadcastService:
         return condition
 
     def _waits(self, broadcast_id: str, state: BroadcastState, deadline: Deadline) -> bool:
-        """Whether it is sent, but for those whose quiet hours have not ended."""
-        return state is BroadcastState.SENT and bool(self._push.counts(broadcast_id, "state", ["deferred"], deadline))
+        """Whether it is sent, but for those who sleep, or who slept and whose messages FCM did not take yet."""
+        return state is BroadcastState.SENT and bool(self._push.counts(broadcast_id, "state", _WAITING, deadline))
 
     def _recipients(self, users: Sequence[str], kind: Kind, deadline: Deadline) -> Iterator[Addressee]:
         """Those of these people whom it reaches, a hundred at a time, some hundreds side by side."""

@@ -74,13 +74,10 @@ class InboxService:
         }
         self._notifications.create_in(transaction, uid, message.id, entry)
 
-    def exists_in(self, transaction: Transaction, uid: str, notification_id: str) -> bool:
-        return self._notifications.get_in(transaction, uid, notification_id) is not None
-
-    def is_read_in(self, transaction: Transaction, uid: str, notification_id: str) -> bool:
-        """Whether it was read, or is not there any more."""
+    def is_read_in(self, transaction: Transaction, uid: str, notification_id: str) -> bool | None:
+        """Whether it was read; None where it is not there."""
         found = self._notifications.get_in(transaction, uid, notification_id)
-        return found is None or found.data["readAt"] is not None
+        return None if found is None else found.data["readAt"] is not None
 
     def mark_read(self, ctx: Context, notification_id: str) -> Notification:
         """Mark one of the caller's messages as read; the first time counts.

@@ -21,7 +21,7 @@ from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.push.repository import DeliveryRepository
 from wattle.push.schemas import Delivery, meaning
-from wattle.push.sender import Outcome, State
+from wattle.push.sender import READ, Outcome, State
 
 KEPT: Final = timedelta(days=90)
 # On top of the time that its holder has left: clocks of two machines differ by less.
@@ -29,11 +29,12 @@ _LEASE_MARGIN: Final = timedelta(seconds=5)
 
 
 class Plan(NamedTuple):
-    """What is to happen to a message for a person: an outcome for each device; `due` where it waits until then."""
+    """What is to happen to a message on a person's devices; `due` where it waits until then."""
 
     uid: str
     locale: str | None
-    deliveries: Mapping[str, Outcome]
+    device_ids: Sequence[str]
+    outcome: Outcome
     due: datetime | None = None
 
 
@@ -65,7 +66,8 @@ class Ledger:
     def open(self, message: Message, plans: Sequence[Plan], deadline: Deadline) -> dict[str, Lease]:
         """Put the message into each person's inbox, once, with its ledger; by person, what there is to send.
 
-        Called again for the same message it makes nothing, and leases what nobody else is at.
+        Called again for the same message it makes no entry, and leases what is left and nobody else is at. What is not
+        to be sent any more, as the plan is another by then or the person has read it, ends or waits instead.
         """
         # It tells the deliveries that a commit of ours made, of which we were not told, from those of others.
         holder = document_id()
@@ -128,7 +130,7 @@ class Ledger:
             if deferral is None or (deferral.data["dueAt"] > now and deferral.data.get("holder") != holder):
                 return None
             uid, message = deferral.data["userId"], Message.stored(deferral.data["message"])
-            read = self._inbox.is_read_in(transaction, uid, message.id)
+            read = self._inbox.is_read_in(transaction, uid, message.id) is not False
             lease = self._claim_in(transaction, (uid, message.id), ("deferred", "queued"), holder, deadline)
             self._deliveries.put_off_in(transaction, key, {"dueAt": _end(now, deadline), "holder": holder})
             return Due(key, uid, message, lease, read=read)
@@ -166,10 +168,20 @@ class Ledger:
 
     def _open_again(self, message: Message, plan: Plan, holder: str, deadline: Deadline) -> Lease:
         def work(transaction: Transaction) -> Lease:
-            if not self._inbox.exists_in(transaction, plan.uid, message.id):
+            read = self._inbox.is_read_in(transaction, plan.uid, message.id)
+            if read is None:
                 self._add_in(transaction, message, plan, holder, deadline)
                 return Lease(_queued(plan))
-            return self._claim_in(transaction, (plan.uid, message.id), ("queued",), holder, deadline)
+            outcome = READ if read else plan.outcome
+            entry = (plan.uid, message.id)
+            if outcome.state == "queued":
+                return self._claim_in(transaction, entry, ("queued",), holder, deadline)
+            now = self._clock()
+            left = self._free_in(transaction, entry, ("queued",), holder, now)
+            self._deliveries.update_in(transaction, *entry, dict.fromkeys(left.device_ids, _settled(outcome, now)))
+            if left.device_ids and outcome.state == "deferred":
+                self._defer_in(transaction, message, plan, now)
+            return Lease(frozenset(), held=left.held)
 
         return self._firestore.transaction(work, deadline)
 
@@ -180,11 +192,14 @@ class Ledger:
         if message.broadcast is not None:
             # Only with it, so that the index over it holds nothing else.
             lease["broadcastId"] = message.broadcast
-        rows = {id_: {**_settled(outcome, now), **lease} for id_, outcome in plan.deliveries.items()}
+        rows = {id_: {**_settled(plan.outcome, now), **lease} for id_ in plan.device_ids}
         self._deliveries.create_in(transaction, plan.uid, message.id, rows)
-        if plan.due is not None:
-            deferral = {"userId": plan.uid, "message": message.as_data(), "dueAt": plan.due, "expiresAt": now + KEPT}
-            self._deliveries.defer_in(transaction, plan.uid, message.id, deferral)
+        if rows and plan.outcome.state == "deferred":
+            self._defer_in(transaction, message, plan, now)
+
+    def _defer_in(self, transaction: Transaction, message: Message, plan: Plan, now: datetime) -> None:
+        deferral = {"userId": plan.uid, "message": message.as_data(), "dueAt": plan.due, "expiresAt": now + KEPT}
+        self._deliveries.defer_in(transaction, plan.uid, message.id, {**deferral, "holder": None})
 
     def _claim_in(
         self,
@@ -195,15 +210,22 @@ class Ledger:
         deadline: Deadline,
     ) -> Lease:
         """Lease the deliveries of an entry (uid, notification id) that are in one of these states."""
-        rows = self._deliveries.in_state_in(transaction, *entry, states)
         now = self._clock()
+        free = self._free_in(transaction, entry, states, holder, now)
+        lease = {"state": "queued", "holder": holder, "leasedUntil": _end(now, deadline)}
+        self._deliveries.update_in(transaction, *entry, dict.fromkeys(free.device_ids, lease))
+        return free
+
+    def _free_in(
+        self, transaction: Transaction, entry: tuple[str, str], states: Sequence[State], holder: str, now: datetime
+    ) -> Lease:
+        """What there is to lease of an entry: nobody has it, or the holder himself."""
+        rows = self._deliveries.in_state_in(transaction, *entry, states)
         free = [
             row.id
             for row in rows
             if row.data["state"] == "deferred" or row.data["holder"] == holder or row.data["leasedUntil"] <= now
         ]
-        lease = {"state": "queued", "holder": holder, "leasedUntil": _end(now, deadline)}
-        self._deliveries.update_in(transaction, *entry, dict.fromkeys(free, lease))
         return Lease(frozenset(free), held=len(free) < len(rows))
 
 
@@ -218,7 +240,7 @@ def _settled(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 
 def _queued(plan: Plan) -> frozenset[str]:
-    return frozenset(id_ for id_, outcome in plan.deliveries.items() if outcome.state == "queued")
+    return frozenset(plan.device_ids if plan.outcome.state == "queued" else ())
 
 
 def _end(now: datetime, deadline: Deadline) -> datetime:

@@ -66,7 +66,8 @@ class DeliveryRepository:
                 self._commit_if_there(write, deadline)
 
     def defer_in(self, transaction: Transaction, uid: str, notification_id: str, data: Mapping[str, Any]) -> None:
-        transaction.write(Create(f"deferrals/{deferral_key(uid, notification_id)}", data))
+        """Have a message wait, be it for the first time or again."""
+        transaction.write(Update(f"deferrals/{deferral_key(uid, notification_id)}", data, upsert=True))
 
     def deferral_in(self, transaction: Transaction, key: str) -> Document | None:
         (found,) = transaction.get([f"deferrals/{key}"])

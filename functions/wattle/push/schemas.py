@@ -20,7 +20,7 @@ _BY_CODE: Final = {
     ("failed", "THIRD_PARTY_AUTH_ERROR"): "APNs or the web push service does not accept the project's credentials.",
     ("withheld", "MUTED"): "The person has muted all messages.",
     ("withheld", "KIND_OFF"): "The person does not want messages of this kind pushed.",
-    ("withheld", "READ"): "It was read in the app before the quiet hours ended.",
+    ("withheld", "READ"): "It was read in the app before it was sent.",
     ("withheld", "CANCELLED"): "The broadcast was cancelled before it was sent.",
     ("withheld", "EXPIRED"): "FCM did not take it within a day, and then it was no news any more. The inbox has it.",
 }

@@ -61,6 +61,9 @@ class Outcome(NamedTuple):
 QUEUED: Final = Outcome("queued")
 CANCELLED: Final = Outcome("withheld", "CANCELLED")
 EXPIRED: Final = Outcome("withheld", "EXPIRED")
+READ: Final = Outcome("withheld", "READ")
+REFUSED: Final = Outcome("failed", FcmCode.INVALID_ARGUMENT.value)
+"""FCM found fault with the message, so that nobody will get it."""
 
 
 class Sender:
@@ -99,7 +102,7 @@ def time_to_send(deadline: Deadline) -> Deadline:
 
 def is_message_refused(outcome: Outcome) -> bool:
     """Whether FCM found fault with the message, so that nobody will get it."""
-    return outcome.state == "failed" and outcome.code == FcmCode.INVALID_ARGUMENT.value
+    return outcome == REFUSED
 
 
 def _outcome(answer: Sent | Refused, attempt: int) -> Outcome:

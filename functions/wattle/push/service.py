@@ -22,7 +22,7 @@ from wattle.kit.parallel import side_by_side
 from wattle.kit.retry import Deadline
 from wattle.push.ledger import Due, Ledger, Plan
 from wattle.push.schemas import NO_DEVICE, Explanation
-from wattle.push.sender import EXPIRED, QUEUED, Outcome, Sender, is_message_refused, time_to_send
+from wattle.push.sender import EXPIRED, QUEUED, READ, Outcome, Sender, is_message_refused, time_to_send
 from wattle.users.preferences import DoNotPush, Kind, PushLater, PushNow, Recipient, Verdict
 from wattle.users.service import UserService
 
@@ -34,7 +34,6 @@ ago is no news; the inbox has it."""
 _LEAST_TO_LIVE: Final = timedelta(seconds=1)
 # Promotions can wait for a moment that suits the phone's battery.
 _URGENT: Final = frozenset({Kind.ORDERS, Kind.ACCOUNT})
-_READ: Final = Outcome("withheld", "READ")
 _REMOVED: Final = Outcome("pruned", "DEVICE_REMOVED")
 _DUE_AT_ONCE: Final = 100
 # The quiet hours of many end at the same full hour. Each is a dozen calls that mostly wait.
@@ -247,8 +246,7 @@ class PushService:
             case DoNotPush(reason):
                 outcome, due = Outcome("withheld", reason), None
         locale = who.person.locale or (who.targets[0].locale if who.targets else None)
-        deliveries = {target.device_id: outcome for target in who.targets}
-        return Plan(who.person.uid, locale, deliveries, due if deliveries else None)
+        return Plan(who.person.uid, locale, [target.device_id for target in who.targets], outcome, due)
 
     def _send(
         self,
@@ -318,7 +316,7 @@ class PushService:
 def _reason_to_withhold(due: Due, who: Addressee) -> Outcome | None:
     """Why a person is not to be pushed a message any more that waited, None where he is."""
     if due.read or who.person.deleted:
-        return _READ
+        return READ
     return Outcome("withheld", who.verdict.reason) if isinstance(who.verdict, DoNotPush) else None
 
 

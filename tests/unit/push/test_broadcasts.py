@@ -142,6 +142,49 @@ class TestChunks:
         assert received(world, targets) == 0
         assert len(world.devices(people[0])) == 1
 
+    def test_what_it_waited_for_fails_with_a_later_hundred(self, world, monkeypatch):
+        """120 phones of six people in one chunk: one of the first hundred is busy, the second hundred is refused."""
+        people = [world.person() for _ in range(6)]
+        targets = [world.phone(uid, f"d{n}") for uid in people for n in range(20)]
+        world.script(targets[0], error="UNAVAILABLE", retryAfter=3600)
+        broadcast = order(world, people)
+        ask = world.services.broadcast_delivery.ended
+        asked = []
+
+        def refused_the_second_time(*given):
+            asked.append(given)
+            if len(asked) == 2:
+                world.faults({"error": "INVALID_ARGUMENT", "times": 20})
+            return ask(*given)
+
+        monkeypatch.setattr(world.services.broadcast_delivery, "ended", refused_the_second_time)
+        assert run_tasks(world, broadcast) == []
+        assert state(world, broadcast) == BroadcastState.FAILED
+        assert wind_up(world, broadcast) == []
+        assert deliveries(world, broadcast) == {"sent": 99, "failed": 21}
+        assert world.ledger(people[0], broadcast)["d0"] == ("failed", "INVALID_ARGUMENT")
+
+    def test_what_the_sweep_waits_for_fails_with_the_chunk(self, world):
+        """Somebody's quiet hours end while the chunk waits for another's phone; FCM asks both to wait."""
+        asleep, awake = world.person(quiet_hours={"start": "12:00", "end": "18:00"}), world.person()
+        slept, busy = world.phone(asleep), world.phone(awake)
+        world.script(busy, error="UNAVAILABLE", times=1, retryAfter=6 * 3600)
+        world.script(slept, error="UNAVAILABLE", times=1, retryAfter=3600)
+        broadcast = order(world, [asleep, awake], kind="orders")
+        assert len(run_tasks(world, broadcast)) == 1
+        world.clock.advance(6 * 3600 - 60)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert deliveries(world, broadcast) == {"queued": 2}
+        world.clock.advance(90)
+        world.faults({"error": "INVALID_ARGUMENT", "times": 1})
+        assert run_tasks(world, broadcast) == []
+        assert deliveries(world, broadcast) == {"failed": 2}
+        world.clock.advance(3600)
+        tasks.sweep(world.services)
+        assert deliveries(world, broadcast) == {"failed": 2}
+        assert received(world, [slept, busy]) == 0
+        assert world.services.push.explain(asleep, broadcast, world.soon()).waits_until is None
+
     def test_what_another_chunk_waited_for_fails_with_it(self, world, crowd):
         people, targets = crowd
         world.script(targets[0], error="QUOTA_EXCEEDED", retryAfter=3600)
@@ -248,6 +291,24 @@ class TestCancel:
         tasks.sweep(world.services)
         assert deliveries(world, broadcast) == {"withheld": 1}
         assert world.screen(target)["received"] == 0
+
+    def test_what_fcm_did_not_take_when_they_ended(self, world):
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        target = world.phone(uid)
+        broadcast = order(world, [uid], kind="orders")
+        run_tasks(world, broadcast)
+        world.script(target, error="UNAVAILABLE", times=1, retryAfter=1800)
+        world.clock.advance(6 * 3600)
+        tasks.sweep(world.services)
+        assert deliveries(world, broadcast) == {"queued": 1}
+        assert state(world, broadcast) == BroadcastState.SENT
+        world.services.broadcasts.cancel(world.context("admin"), broadcast)
+        world.clock.advance(1802)
+        tasks.sweep(world.services)
+        assert world.ledger(uid, broadcast) == {"phone": ("withheld", "CANCELLED")}
+        assert world.screen(target)["received"] == 0
+        tasks.sweep(world.services)
+        assert world.services.push.explain(uid, broadcast, world.soon()).waits_until is None
 
     def test_nothing_is_left_to_cancel_when_they_have_ended(self, world):
         uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})

@@ -258,6 +258,98 @@ class TestWishes:
         }
 
 
+class TestMeanwhile:
+    """FCM did not take a message, and what its person wants has changed when it is tried again."""
+
+    @pytest.fixture
+    def untaken(self, world):
+        """Somebody, his two phones, one of which has it, and the message: FCM asks for an hour's pause."""
+        uid = world.person()
+        phones = [world.phone(uid, "busy"), world.phone(uid, "free")]
+        world.script(phones[0], error="QUOTA_EXCEEDED", times=1, retryAfter=3600)
+        with pytest.raises(Unavailable):
+            tell(world, uid)
+        (message,) = world.inbox(uid)
+        return uid, phones, message
+
+    def again(self, world, uid):
+        """The event comes again when the pause is over."""
+        world.clock.advance(3602)
+        tell(world, uid)
+
+    def received(self, world, phones):
+        return [world.screen(phone)["received"] for phone in phones]
+
+    def test_his_quiet_hours_have_begun(self, world, untaken):
+        uid, phones, message = untaken
+        quiet = {"start": "14:00", "end": "18:00"}
+        world.change(uid, **{"notificationPreferences.quietHours": quiet})
+        self.again(world, uid)
+        assert self.received(world, phones) == [0, 1], "somebody was woken"
+        assert world.ledger(uid, message) == {"busy": ("deferred", None), "free": ("sent", None)}
+        found = world.services.push.explain(uid, message, world.soon())
+        assert found.waits_until == START + timedelta(hours=5)
+        tell(world, uid)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert self.received(world, phones) == [0, 1], "somebody was woken"
+        world.clock.advance(4 * 3600)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert self.received(world, phones) == [1, 1]
+        assert world.services.push.explain(uid, message, world.soon()).waits_until is None
+
+    @pytest.mark.parametrize(("wish", "reason"), [({"muted": True}, "MUTED"), ({"orders": False}, "KIND_OFF")])
+    def test_he_does_not_want_it_any_more(self, world, untaken, wish, reason):
+        uid, phones, message = untaken
+        world.change(uid, **{f"notificationPreferences.{name}": value for name, value in wish.items()})
+        self.again(world, uid)
+        assert self.received(world, phones) == [0, 1]
+        assert world.ledger(uid, message) == {"busy": ("withheld", reason), "free": ("sent", None)}
+
+    def test_he_has_read_it(self, world, untaken):
+        uid, phones, message = untaken
+        world.services.inbox.mark_read(world.context(uid), message)
+        self.again(world, uid)
+        assert self.received(world, phones) == [0, 1]
+        assert world.ledger(uid, message) == {"busy": ("withheld", "READ"), "free": ("sent", None)}
+
+    def test_what_another_is_at_is_left_to_him(self, world, untaken):
+        """As while FCM's pause is not over."""
+        uid, _, message = untaken
+        world.change(uid, **{"notificationPreferences.muted": True})
+        with pytest.raises(Unavailable):
+            tell(world, uid)
+        assert world.ledger(uid, message)["busy"] == ("queued", None)
+
+    def test_his_phone_went_before_the_quiet_hours_began(self, world, untaken):
+        uid, _, message = untaken
+        for phone in ("busy", "free"):
+            world.services.devices.remove(uid, phone, world.soon())
+        world.change(uid, **{"notificationPreferences.quietHours": {"start": "14:00", "end": "18:00"}})
+        self.again(world, uid)
+        world.clock.advance(4 * 3600)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert world.ledger(uid, message)["busy"] == ("pruned", "DEVICE_REMOVED")
+
+    def test_what_waited_already_waits_for_the_next_quiet_hours(self, world):
+        """The sweep released it and FCM did not take it; its event comes before the sweep does again."""
+        uid = world.person(quiet_hours={"start": "12:00", "end": "18:00"})
+        phone = world.phone(uid)
+        message = tell(world, uid)
+        world.script(phone, error="UNAVAILABLE", times=1, retryAfter=1800)
+        world.clock.advance(5 * 3600)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert world.ledger(uid, message) == {"phone": ("queued", None)}
+        world.change(uid, **{"notificationPreferences.quietHours": {"start": "18:15", "end": "20:00"}})
+        world.clock.advance(1802)
+        tell(world, uid)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert self.received(world, [phone]) == [0]
+        assert world.ledger(uid, message) == {"phone": ("deferred", None)}
+        world.clock.advance(2 * 3600)
+        world.services.push.release_due(world.soon(), world.services.broadcast_delivery)
+        assert self.received(world, [phone]) == [1]
+
+
 class TestDeferred:
     """A message that waits for the end of the quiet hours, and what happens meanwhile."""
 
