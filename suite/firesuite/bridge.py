@@ -76,8 +76,9 @@ class Bridge:
         return self.deliver(endpoint, to_request(endpoint.kind, made(endpoint, self._project_id, data, attributes)))
 
     def deliver(self, endpoint: Endpoint, request: TriggerRequest) -> Answer:
-        """Post to the function until it has answered. 504 after its timeout, unless it is debugged."""
-        seconds = None if self._debugged else endpoint.timeout_seconds
+        """Post to the function until it has answered. 504 after its timeout."""
+        # The functions' host keeps an event's time, from when it has a place there; Google's emulator does not.
+        seconds = endpoint.timeout_seconds if self._firebase_tools and not self._debugged else None
         if self._firebase_tools:
             request = request.for_firebase_tools()
         path = f"/functions/projects/{self._project_id}/triggers/{endpoint.regions[0]}-{endpoint.name}-0"
