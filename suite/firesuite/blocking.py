@@ -17,9 +17,6 @@ from typing import Any
 from firesuite.events import TriggerRequest
 from firesuite.proxy import Answer
 
-# https://cloud.google.com/identity-platform/docs/blocking-functions#understanding_blocking_functions
-TIMEOUT_SECONDS = 7.0
-
 _TOKEN_SECONDS = 3600
 _USER_FIELDS = {
     "uid": "uid",

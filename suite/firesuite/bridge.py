@@ -31,15 +31,23 @@ class Bridge:
     `/http/{function}` as it is."""
 
     def __init__(
-        self, project_id: str, manifest: Manifest, functions_port: int, *, firebase_tools: bool = False
+        self,
+        project_id: str,
+        manifest: Manifest,
+        functions_port: int,
+        *,
+        firebase_tools: bool = False,
+        debugged: bool = False,
     ) -> None:
-        """`firebase_tools`: the functions are served by Google's emulator, which wants protobuf as base64 text."""
+        """`firebase_tools`: the functions are served by Google's emulator, which wants protobuf as base64 text.
+        `debugged`: a function that stands at a breakpoint is waited for, for as long as that takes."""
         self.manifest = manifest
         self.ports: Mapping[str, int] = {}
         """Where each function's process listens, by its name, if not on `functions_port`."""
         self._project_id = project_id
         self._port = functions_port
         self._firebase_tools = firebase_tools
+        self._debugged = debugged
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -68,23 +76,22 @@ class Bridge:
         return self.deliver(endpoint, to_request(endpoint.kind, made(endpoint, self._project_id, data, attributes)))
 
     def deliver(self, endpoint: Endpoint, request: TriggerRequest) -> Answer:
-        """Post to the function until it has answered. 504 when it takes longer than its timeout."""
-        seconds = blocking.TIMEOUT_SECONDS if endpoint.kind is Kind.BLOCKING else endpoint.timeout_seconds
+        """Post to the function until it has answered. 504 after its timeout."""
+        # The functions' host keeps an event's time, from when it has a place there; Google's emulator does not.
+        seconds = endpoint.timeout_seconds if self._firebase_tools and not self._debugged else None
         if self._firebase_tools:
             request = request.for_firebase_tools()
         path = f"/functions/projects/{self._project_id}/triggers/{endpoint.regions[0]}-{endpoint.name}-0"
         if self._firebase_tools and endpoint.kind is Kind.TASK_QUEUE:  # which has no trigger there
             path = f"/{self._project_id}/{endpoint.regions[0]}/{endpoint.name}"
         while not self._stopping.is_set():
-            connection = http.client.HTTPConnection(
-                HOST, self.ports.get(endpoint.name, self._port), timeout=endpoint.timeout_seconds
-            )
+            connection = http.client.HTTPConnection(HOST, self.ports.get(endpoint.name, self._port), timeout=seconds)
             try:
                 connection.request("POST", path, request.body, dict(request.headers))
                 response = connection.getresponse()
                 body = response.read()
             except TimeoutError:
-                text = f"{endpoint.name} did not answer within its {seconds:g} s."
+                text = f"{endpoint.name} did not answer within its {seconds} s."
                 return Answer.text(504, text)
             except (OSError, http.client.HTTPException):
                 self._stopping.wait(_HOLD_SECONDS)

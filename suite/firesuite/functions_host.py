@@ -265,21 +265,20 @@ class Host:
         query = environ.get("QUERY_STRING")
         environ["RAW_URI"] = environ["REQUEST_URI"] = f"{path}?{query}" if query else path
         current = invocation.Invocation(function.name, what, environ, self._source, function.identity)
-        if self._deadlines is not None:
-            self._deadlines.add(current, function.timeout_seconds)
 
         def noting_start_response(line: str, *rest: Any) -> Callable[[bytes], object]:
             current.begin_answer(line.partition(" ")[0])
             return start_response(line, *rest)
 
-        # A caller who waits for a place is answered, too; an event that waits has not been seen, and is sent again.
+        # A caller who waits for a place is answered, too, and his time runs; an event that waits has not been seen, and
+        # is sent again. Its time begins at its place: production would start another instance for it.
         if what != "event":
-            self._hold(current)
+            self._hold(current, function.timeout_seconds)
         slot = self._slots[function.name]
         slot.acquire()
         current.waits = False
         if what == "event":
-            self._hold(current)
+            self._hold(current, function.timeout_seconds)
 
         def done() -> None:
             slot.release()
@@ -296,8 +295,10 @@ class Host:
             raise
         return _Body(body, done)
 
-    def _hold(self, current: invocation.Invocation) -> None:
-        """Have its caller answered if this process dies."""
+    def _hold(self, current: invocation.Invocation, seconds: int) -> None:
+        """Have its caller answered after so many seconds, and if this process dies."""
+        if self._deadlines is not None:
+            self._deadlines.add(current, seconds)
         if (connection := current.connection) is not None:
             current.release = self._in_flight.hold(connection, f"{current.name} {current.what}")
 

@@ -1,8 +1,11 @@
-"""Passes a request on to another local server: what the hub, the task queues, hosting and several codebases share."""
+"""Passes a request on to another local server: what the hub, the task queues, hosting and several codebases share.
+
+`forward` gives the whole answer, for who looks at it or changes it; `stream` passes it on as it comes.
+"""
 
 import dataclasses
 import http.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,8 @@ _HOP_BY_HOP = frozenset(
 
 # As long as Cloud Run lets an HTTP function work.
 _SECONDS = 3600.0
+
+_CHUNK_BYTES = 65_536
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,11 +43,78 @@ class Answer:
 
     def send(self, start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a WSGI request with it."""
-        known = {status.value for status in HTTPStatus}
-        phrase = HTTPStatus(self.status).phrase if self.status in known else "Unknown"
         headers = [*self.headers, ("Content-Length", str(len(self.body)))]
-        start_response(f"{self.status} {phrase}", headers)
+        start_response(_status_line(self.status), headers)
         return [self.body]
+
+
+def _status_line(status: int) -> str:
+    known = {status.value for status in HTTPStatus}
+    return f"{status} {HTTPStatus(status).phrase if status in known else 'Unknown'}"
+
+
+class _Body:
+    """A response's body as it comes. It raises OSError where the other server breaks off, and ends the connection to it
+    in `close`, be the body at its end or not."""
+
+    def __init__(
+        self,
+        connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse,
+        closed: Callable[[], object],
+    ) -> None:
+        self._connection = connection
+        self._response = response
+        self._closed = closed
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while chunk := self._response.read1(_CHUNK_BYTES):
+                yield chunk
+        except http.client.HTTPException as error:
+            raise OSError(f"the connection was broken off: {error!r}") from error
+        if self._response.length:
+            raise OSError(f"the connection was broken off: {self._response.length} bytes are missing")
+
+    def close(self) -> None:
+        try:
+            self._response.close()
+            self._connection.close()
+        finally:
+            self._closed()
+
+
+def stream(
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    port: int,
+    closed: Callable[[], object] = lambda: None,
+) -> Iterable[bytes]:
+    """Answer this request as the server on `port` does, while that still answers: what it sends is passed on as it
+    comes.
+
+    `closed` is called when the answer is at its end or the client has gone; not when this raises OSError, which it does
+    when the server cannot be reached or breaks off before it answers.
+    """
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    connection = http.client.HTTPConnection(HOST, port, timeout=_SECONDS)
+    try:
+        connection.request(environ["REQUEST_METHOD"], target(environ), body, request_headers(environ))
+        response = connection.getresponse()
+    except http.client.HTTPException as error:
+        connection.close()
+        raise OSError(f"port {port} broke the connection off: {error!r}") from error
+    except BaseException:
+        connection.close()
+        raise
+    # With the length, which is of the message, and which the answer to HEAD has, too.
+    kept = [
+        (name, value)
+        for name, value in response.getheaders()
+        if name.lower() not in _HOP_BY_HOP or name.lower() == "content-length"
+    ]
+    start_response(_status_line(response.status), kept)
+    return _Body(connection, response, closed)
 
 
 def forward(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from firesuite.proxy import Answer, forward
+from firesuite.proxy import Answer, stream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,6 +48,6 @@ class Router:
         if port is None or key is None:
             return unknown_function(key, self._ports).send(start_response)
         try:
-            return forward(environ, port).send(start_response)
+            return stream(environ, start_response, port)
         except OSError:
             return Answer.text(503, "The functions are being started.").send(start_response)

@@ -44,6 +44,8 @@ class Server:
             # Its 100 would be reached by a few clients that keep their connections, and each further one waits for an
             # hour then: the limit is the process's file descriptors.
             connection_limit=10_000,
+            # A client that breaks off, or a server whose answer is passed on, is no mistake of the suite's.
+            log_socket_errors=False,
             # They all listen on the loopback interface: X-Forwarded-Host comes from our own Hosting.
             clear_untrusted_proxy_headers=False,
         )

@@ -76,6 +76,7 @@ class Serving:
                 self._project.manifest,
                 self._ports.functions,
                 firebase_tools=self._mode.firebase_tools,
+                debugged=self._mode.debug_port is not None,
             )
             self._bridge_port = serve(self.bridge, "the event bridge", threads=_BRIDGE_THREADS)
         if not self.delivered:
