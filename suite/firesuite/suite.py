@@ -301,6 +301,9 @@ class Suite:
         for codebase in self.project.codebases:
             for said in without_value(codebase):
                 self._log("firesuite", said)
+            if codebase.failure is not None:  # its traceback is shown by the functions host
+                what = codebase.failure.partition("\n")[0]
+                self._log("firesuite", f"{codebase.main} has no functions until a save mends it. {what}")
         if (self.project.codebases or self.project.node_codebases) and "functions" not in self.google:
             self._probes |= serving.start(processes, self._serve, self._log)
 

@@ -313,6 +313,24 @@ def test_code_that_does_not_import_is_told_once_and_keeps_what_is_delivered(shop
         assert set(suite.control.functions().functions) == {"oncart"}
 
 
+@needs_private_home
+def test_code_that_did_not_import_at_the_start_is_served_and_delivered_to_once_it_does(project):
+    main = project / "shop" / "main.py"
+    text = main.read_text()
+    main.write_text(f"{text}\nnowhere()\n")
+    with running(project, watch=True) as suite:
+        assert f"{main} has no functions until a save mends it." in suite.lines.text("firesuite")
+        assert http("GET", suite.function_url("web")).status == 200  # of the other codebase
+        site = suite.services()["Hosting"]
+        assert http("GET", f"{site}/api/x").status == 404
+        main.write_text(text)
+        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        assert http("GET", f"{site}/api/x").json()["path"] == "/api/x"
+        cart = suite.database.document("carts/a")
+        cart.set({})
+        eventually(lambda: "seenBy" in cart.get().to_dict())
+
+
 MOVING = """\
 from firebase_functions import firestore_fn, https_fn, options, tasks_fn
 
