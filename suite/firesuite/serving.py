@@ -68,8 +68,15 @@ class Serving:
     def twins(self) -> Path:
         return self._runtime.directory / "twins"
 
-    def serve_events(self, serve: Serve) -> bool:
-        """Write the twins and serve the bridge that they call; False when fireemu delivers nothing."""
+    def node_modules(self) -> Path | None:
+        """What the twins run with; None when fireemu delivers nothing. Raises SuiteError when it is not installed."""
+        if not self.delivered:
+            return None
+        fireemu.node_version()
+        return fireemu.find_node_modules(self._project.directory)
+
+    def serve_events(self, serve: Serve) -> frozenset[str]:
+        """Write the twins and serve the bridge that they call; the names of the twins. Raises as `node_modules`."""
         if self._project.manifest.delivered and self.bridge is None:
             self.bridge = Bridge(
                 self._project.project_id,
@@ -78,12 +85,9 @@ class Serving:
                 firebase_tools=self._mode.firebase_tools,
             )
             self._bridge_port = serve(self.bridge, "the event bridge", threads=_BRIDGE_THREADS)
-        if not self.delivered:
-            return False
-        fireemu.node_version()
-        node_modules = fireemu.find_node_modules(self._project.directory)
-        twins.write(self.delivered, self.twins, node_modules=node_modules, bridge_port=self._bridge_port)
-        return True
+        if (node_modules := self.node_modules()) is not None:
+            twins.write(self.delivered, self.twins, node_modules=node_modules, bridge_port=self._bridge_port)
+        return frozenset(endpoint.name for endpoint in self.delivered)
 
     def start(self, processes: Processes, serve: Serve, log: Log) -> dict[str, Callable[[], bool]]:
         """Start a process for each codebase. What tells whether each is ready, by what to call it."""
