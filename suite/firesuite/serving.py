@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from firesuite import fireemu, twins
@@ -145,6 +145,13 @@ class Serving:
         deadline = time.monotonic() + _RELOAD_SECONDS
         while host is not None and host.worker() in {before, None} and time.monotonic() < deadline:
             time.sleep(_PROBE_SECONDS)
+
+    def change_services(self, services: Mapping[str, str]) -> None:
+        """The variables with the services' addresses are these: if they were others, all codebases are loaded again."""
+        if services != self._runtime.services:
+            self._runtime.services = services
+            for codebase in self._project.codebases:
+                self.await_reload(self._project, codebase.name)
 
     def path_of(self, name: str, region: str | None = None) -> str:
         """The path of a function on the functions' port. Raises SuiteError for a name that is not exported."""

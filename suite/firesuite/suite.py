@@ -457,6 +457,7 @@ class Suite:
             references = References(self.project, data, self._firestore_port)
             process.stop()
             self._addresses = addresses
+            serving.change_services(self.environment)
             self._twins = serving.serve_events(self._serve)
             process.start(configuration.importing(data))
             self._until_ready()

@@ -4,12 +4,14 @@ import concurrent.futures
 import json
 import re
 import shutil
+import socket
 import time
 
 import pytest
 from tests.suite.harness import copy_of_sample, eventually, http, needs_private_home, running
 
 from firesuite.errors import SuiteError
+from firesuite.ports import HOST
 from firesuite.project import Project
 
 DELIVERED = "Events are delivered as the functions say now"
@@ -269,6 +271,63 @@ def test_a_trigger_that_comes_while_the_rules_are_gone_waits_for_them_and_the_ot
         extra.set({})
         eventually(lambda: extra.get().to_dict() == {"seen": True})
         assert "seenBy" in cart.get().to_dict()
+
+
+STORAGE = """
+
+from firebase_functions import pubsub_fn, storage_fn
+
+
+@storage_fn.on_object_finalized(region="us-central1")
+def onfile(event: storage_fn.CloudEvent) -> None:
+    print("saw", event.data.name, flush=True)
+
+
+@pubsub_fn.on_message_published(topic="news", region="europe-west1")
+def onnews(event: pubsub_fn.CloudEvent) -> None:
+    print("read", event.data.message.data, flush=True)
+
+
+@https_fn.on_request(region="europe-west1")
+def addresses(request: https_fn.Request) -> https_fn.Response:
+    return {name: value for name, value in os.environ.items() if "EMULATOR_HOST" in name}
+"""
+OTHER = """\
+import os
+
+from firebase_functions import https_fn
+
+
+@https_fn.on_request()
+def other(request: https_fn.Request) -> https_fn.Response:
+    return os.environ.get("STORAGE_EMULATOR_HOST", "Google's own")
+"""
+
+
+@needs_private_home
+@pytest.mark.parametrize("cold", [False, True])
+def test_functions_find_the_services_that_a_save_has_started(project, cold):
+    """They kept the addresses of the suite's start, and so wrote to Google's Storage."""
+    main = project / "shop" / "main.py"
+    text = main.read_text()
+    (project / "functions" / "functions.yaml").unlink()
+    (project / "functions" / "main.py").write_text(OTHER)
+    document = json.loads((project / "firebase.json").read_text())
+    del document["hosting"]
+    (project / "firebase.json").write_text(json.dumps(document))
+    with running(project, watch=True, cold=cold) as suite:
+        assert http("GET", suite.function_url("other")).text == "Google's own"
+        with socket.create_server((HOST, suite.ports.storage)):
+            main.write_text(text + STORAGE)
+            taken = f"Port {suite.ports.storage} for Storage is taken by another program"
+            eventually(lambda: taken in suite.lines.text("firesuite"))
+        suite.check()
+        main.write_text(f"{text}{STORAGE}\n")
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
+        found = http("GET", suite.function_url("addresses")).json()
+        assert found == {name: value for name, value in suite.environment.items() if name in found}
+        assert {"STORAGE_EMULATOR_HOST", "FIREBASE_STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"} <= found.keys()
+        assert http("GET", suite.function_url("other")).text == suite.environment["STORAGE_EMULATOR_HOST"]
 
 
 WRITTEN = """
