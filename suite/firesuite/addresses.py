@@ -91,8 +91,9 @@ class Addresses:
             raise
         return relay
 
-    def require_free(self) -> None:
-        """Raises SuiteError for a port that somebody listens on, or that two of the services are to listen on."""
+    def require_free(self, *, but: "Addresses | None" = None) -> None:
+        """Raises SuiteError for a port that somebody listens on, or that two of the services are to listen on. What is
+        used in `but` is listened on by this suite itself."""
         services: dict[int, str] = {}
         for name, label in LABELS.items():
             port = getattr(self.ports, name)
@@ -101,7 +102,7 @@ class Addresses:
         deadline = time.monotonic() + _PORTS_SECONDS
         for name, label in LABELS.items():
             port = getattr(self.ports, name)
-            if name not in self.used:
+            if name not in self.used or (but is not None and name in but.used):
                 continue
             while not (free := is_free(port)) and time.monotonic() < deadline:
                 time.sleep(_PROBE_SECONDS)

@@ -197,7 +197,9 @@ def _fcm(options: argparse.Namespace) -> int:
 
 
 def _suite(options: argparse.Namespace, *, watch: bool, log_to: TextIO) -> Suite:
-    project = Project.load(Path.cwd(), options.project)
+    google = services_named(options.google or "")
+    # Google's Functions emulator is not told of what a save brings.
+    project = Project.load(Path.cwd(), options.project, to_be_mended=watch and "functions" not in google)
     ports = Ports.free() if options.ports == "free" else project.ports
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in dataclasses.fields(Ports)}
     ports = ports.replace(**{name: port for name, port in chosen.items() if port is not None})
@@ -206,7 +208,7 @@ def _suite(options: argparse.Namespace, *, watch: bool, log_to: TextIO) -> Suite
         project,
         ports=ports,
         watch=watch,
-        google=services_named(options.google or ""),
+        google=google,
         cold=getattr(options, "cold", False),
         debug_port=getattr(options, "debug", None),
         data=data,

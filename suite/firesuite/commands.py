@@ -11,7 +11,7 @@ from typing import Any
 from firesuite.errors import SuiteError
 from firesuite.inspection import SOME_APP
 from firesuite.manifest import Endpoint, Kind
-from firesuite.project import Project
+from firesuite.project import Project, resolve
 from firesuite.proxy import Answer
 from firesuite.running import RunningSuite
 
@@ -83,9 +83,11 @@ def _what_starts(endpoint: Endpoint) -> str:
 
 
 def _running(options: argparse.Namespace) -> RunningSuite:
-    """The suite of the project that is named; in `exec` without one, of that suite's own project."""
+    """The suite of the project that is named; in `exec` without one, of that suite's own project. It knows the
+    functions: the code, which may not even import at the moment, is not asked."""
     within = os.environ.get("GCLOUD_PROJECT") if "FIREBASE_EMULATOR_HUB" in os.environ else None
-    return RunningSuite.of(Project.load(Path.cwd(), options.project or within))
+    _, project_id, _ = resolve(Path.cwd(), options.project or within)
+    return RunningSuite.of(project_id)
 
 
 def _call(options: argparse.Namespace) -> int:

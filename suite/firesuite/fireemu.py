@@ -133,8 +133,14 @@ class Configuration:
         """The same, beginning with this data."""
         return dataclasses.replace(self, data=data)
 
+    def require_files(self) -> None:
+        """Raises SuiteError, as `write` does, for rules or indexes that are not there."""
+        with_absolute_paths(self.project.firebase_json.get("firestore", {}), self.project.directory)
+        if "storage" in self.services:
+            _storage_rules(self.project)
+
     def write(self, directory: Path) -> list[str]:
-        """Write its files into `directory` and return its arguments."""
+        """Write its files into `directory` and return its arguments. Raises SuiteError."""
         (directory / "firebase.json").write_text(json.dumps(self._firebase_json(directory), indent=2), encoding="utf-8")
         fireemu = {
             "schemaVersion": 1,
@@ -201,18 +207,22 @@ class Configuration:
 
     def _storage(self, directory: Path) -> dict[str, Any]:
         """The project's rules for its default bucket; where it has none, those of `without_storage_rules`."""
-        entry = next(iter(entries(self.project.firebase_json, "storage")), {})
-        if "rules" not in entry:
-            default = directory / "storage.rules"
+        rules = _storage_rules(self.project)
+        if rules is None:
+            rules = directory / "storage.rules"
             condition = "true" if _is_demo(self.project) else "false"
-            default.write_text(_DEFAULT_STORAGE_RULES.replace("CONDITION", condition), encoding="utf-8")
-            return {"rules": str(default)}
-        rules = self.project.directory / str(entry["rules"])
-        if not rules.is_file():
-            raise SuiteError(
-                f"{self.project.directory / 'firebase.json'}: storage.rules names {rules}, which is not there."
-            )
+            rules.write_text(_DEFAULT_STORAGE_RULES.replace("CONDITION", condition), encoding="utf-8")
         return {"rules": str(rules)}
+
+
+def _storage_rules(project: Project) -> Path | None:
+    entry = next(iter(entries(project.firebase_json, "storage")), {})
+    if "rules" not in entry:
+        return None
+    rules = project.directory / str(entry["rules"])
+    if not rules.is_file():
+        raise SuiteError(f"{project.directory / 'firebase.json'}: storage.rules names {rules}, which is not there.")
+    return rules
 
 
 def without_storage_rules(project: Project) -> str | None:

@@ -36,10 +36,10 @@ _RUNTIME = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Runtime:
-    """What all codebases of a suite run in: `services` are the variables with the services' addresses, `directory` is
-    for settings files."""
+    """What all codebases of a suite run in: `services` are the variables with the services' addresses, to which a save
+    may add one, `directory` is for settings files."""
 
     project_id: str
     services: Mapping[str, str]
@@ -62,9 +62,8 @@ class FunctionsHost:
     ) -> None:
         """`service` is its name in the log. With a `debug_port` it loads the functions once a debugger is attached.
         With `only` it serves this function alone, and knows that it does. `watched`: its code is going to change."""
-        self._project_id = runtime.project_id
+        self._runtime = runtime
         self._port = port
-        self._services = runtime.services
         self._service = service
         self._debug_port = debug_port
         self._settings = runtime.directory / f"functions-host-{codebase.name}-{port}.json"
@@ -77,7 +76,7 @@ class FunctionsHost:
 
     def start(self, processes: Processes) -> None:
         keeper = Keeper(functools.partial(processes.log, self._service))
-        environment = {**os.environ, **_RUNTIME, **self._services, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **_RUNTIME, **self._runtime.services, "PYTHONUNBUFFERED": "1"}
         if self._watched:
             # Python takes a cached file for fresh when a source is saved twice in one second with the same size.
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -128,17 +127,18 @@ class FunctionsHost:
         return health
 
     def _write_settings(self, codebase: Codebase) -> None:
+        services = self._runtime.services
         endpoints = codebase.manifest.endpoints if self._only is None else (self._only,)
         own_account = {name: value for name, value in codebase.environment.items() if name == credentials.VARIABLE}
         Settings(
-            project=self._project_id,
+            project=self._runtime.project_id,
             source=str(codebase.source),
             port=self._port,
             functions=[_function(endpoint, codebase) for endpoint in endpoints],
-            environment={**codebase.environment, **_RUNTIME, **self._services, **own_account},
+            environment={**codebase.environment, **_RUNTIME, **services, **own_account},
             graceful_seconds=max((endpoint.timeout_seconds for endpoint in endpoints), default=60),
             debug_port=self._debug_port,
-            app_check_keys=f"http://{self._services['FIREBASE_EMULATOR_HUB']}{APP_CHECK_KEYS_PATH}",
+            app_check_keys=f"http://{services['FIREBASE_EMULATOR_HUB']}{APP_CHECK_KEYS_PATH}",
             alone=self._only is not None,
             manifest=None if codebase.discovered else str(codebase.source / "functions.yaml"),
             tells_errors=self._watched,

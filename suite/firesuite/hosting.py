@@ -198,7 +198,8 @@ def first_site(project: Project, functions_port: int, path_of: PathOf) -> Hostin
         try:
             return path_of(name, region)
         except SuiteError:
-            if not project.node_codebases:  # whose functions fireemu alone knows
+            # The functions of Node codebases are known to fireemu alone, those of code that does not import to nobody.
+            if not project.node_codebases and all(codebase.failure is None for codebase in project.codebases):
                 raise
             return f"/{project.project_id}/{region or DEFAULT_REGION}/{name}"
 

@@ -39,6 +39,8 @@ class Codebase:
     """Whether the manifest was made by importing main.py, and not read from functions.yaml."""
     without_value: tuple[Parameter, ...]
     """The parameters and secrets that have neither a value nor a default."""
+    failure: str | None = None
+    """Why no function is known, where main.py was to be imported for that and could not be."""
 
     @property
     def main(self) -> Path:
@@ -86,23 +88,16 @@ class Project:
     suffix: str = ""
 
     @classmethod
-    def load(cls, directory: Path, project: str | None = None, *, suffix: str = "") -> Self:
+    def load(cls, directory: Path, project: str | None = None, *, suffix: str = "", to_be_mended: bool = False) -> Self:
         """Read the project in `directory` or the nearest one above it.
 
         `project` is a project id or an alias of .firebaserc; without it, the alias `default`. With a `suffix` to its id
         it is a project of its own, with the settings of that one, for suites that run side by side.
-        Raises SuiteError naming the file and the key that is missing or wrong.
+        Raises SuiteError naming the file and the key that is missing or wrong, and for code that does not import where
+        there is no functions.yaml. That which is `to_be_mended` has no functions instead, and its codebase says why.
         """
-        directory = _find(directory.resolve())
+        directory, named, alias = resolve(directory, project)
         firebase_json = files.read_firebase_json(directory / "firebase.json")
-        aliases = _aliases(directory / ".firebaserc")
-        wanted = project or "default"
-        alias = wanted if wanted in aliases else None
-        if project is None and alias is None:
-            raise SuiteError(
-                f'{directory / ".firebaserc"}: no alias "default": run `firesuite init`, or give --project.'
-            )
-        named = aliases.get(wanted, wanted)
         project_id = named + suffix
         emulators = firebase_json.get("emulators", {})
         return cls(
@@ -110,7 +105,7 @@ class Project:
             project_id=project_id,
             alias=alias,
             firebase_json=firebase_json,
-            codebases=_codebases(directory, firebase_json, project_id, (named, alias)),
+            codebases=_codebases(directory, firebase_json, project_id, (named, alias), to_be_mended=to_be_mended),
             ports=Ports.from_firebase_json(emulators),
             hosts=hosts_beyond_loopback(emulators),
             node_codebases=_node_codebases(directory, firebase_json),
@@ -129,6 +124,18 @@ class Project:
         """The project as its files are now, under the same project id."""
         named = self.alias or self.project_id.removesuffix(self.suffix)
         return type(self).load(self.directory, named, suffix=self.suffix)
+
+
+def resolve(directory: Path, project: str | None) -> tuple[Path, str, str | None]:
+    """The directory of the project in `directory` or above it, and the id and the alias of .firebaserc that `project`
+    names, or without it the alias `default`. Raises SuiteError. No code of the project is imported."""
+    directory = _find(directory.resolve())
+    aliases = _aliases(directory / ".firebaserc")
+    wanted = project or "default"
+    alias = wanted if wanted in aliases else None
+    if project is None and alias is None:
+        raise SuiteError(f'{directory / ".firebaserc"}: no alias "default": run `firesuite init`, or give --project.')
+    return directory, aliases.get(wanted, wanted), alias
 
 
 def _find(directory: Path) -> Path:
@@ -173,10 +180,15 @@ def _node_codebases(directory: Path, firebase_json: Mapping[str, Any]) -> tuple[
 
 
 def _codebases(
-    directory: Path, firebase_json: Mapping[str, Any], project_id: str, names: tuple[str, str | None]
+    directory: Path,
+    firebase_json: Mapping[str, Any],
+    project_id: str,
+    names: tuple[str, str | None],
+    *,
+    to_be_mended: bool,
 ) -> tuple[Codebase, ...]:
     entries = [entry for entry in files.entries(firebase_json, "functions") if is_python(directory, entry)]
-    codebases = tuple(_codebase(directory, entry, project_id, names) for entry in entries)
+    codebases = tuple(_codebase(directory, entry, project_id, names, to_be_mended=to_be_mended) for entry in entries)
     owners: dict[str, str] = {}
     for codebase in codebases:
         for endpoint in codebase.manifest.endpoints:
@@ -189,7 +201,9 @@ def _codebases(
     return codebases
 
 
-def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names: tuple[str, str | None]) -> Codebase:
+def _codebase(
+    directory: Path, entry: Mapping[str, Any], project_id: str, names: tuple[str, str | None], *, to_be_mended: bool
+) -> Codebase:
     """`names`: the project's own id and its alias, which its .env files are named for."""
     source = directory / _source(entry)
     if not (source / "main.py").is_file():
@@ -199,11 +213,17 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names:
     environment = _environment(source, *names)
     path = source / "functions.yaml"
     built_ins = params.built_in(firebase_config(project_id))
-    if path.is_file():
-        where, text = str(path), files.read_text(path)
-    else:
-        where, text = str(source / "main.py"), _discover(python, source, {**_services_to_be(project_id), **environment})
-    manifest = Manifest.parse(text, where)
+    where, failure = str(path if path.is_file() else source / "main.py"), None
+    try:
+        if path.is_file():
+            text = files.read_text(path)
+        else:
+            text = _discover(python, source, {**_services_to_be(project_id), **environment})
+        manifest = Manifest.parse(text, where)
+    except LoadFailure as error:
+        if not to_be_mended:
+            raise
+        manifest, failure = Manifest(()), str(error)
     known, missing = params.values([*manifest.parameters, *manifest.secrets], environment, built_ins)
     return Codebase(
         name=str(entry.get("codebase", "default")),
@@ -214,6 +234,7 @@ def _codebase(directory: Path, entry: Mapping[str, Any], project_id: str, names:
         runtime=runtime,
         discovered=not path.is_file(),
         without_value=tuple(missing),
+        failure=failure,
     )
 
 

@@ -15,7 +15,6 @@ from firesuite.history import Line
 from firesuite.hub import locator_path
 from firesuite.inspection import APP_CHECK_TOKEN_PATH, EVENTS_PATH, LOGS_PATH, STATUS_PATH
 from firesuite.manifest import Kind
-from firesuite.project import Project
 from firesuite.proxy import Answer
 
 # As long as Cloud Run lets a function work.
@@ -37,23 +36,23 @@ class RunningSuite:
         self.control = ControlApi(status["controlPort"])
 
     @classmethod
-    def of(cls, project: Project) -> Self:
+    def of(cls, project_id: str) -> Self:
         """The one whose hub FIREBASE_EMULATOR_HUB names, as in `exec`, else the one that the locator leads to. Raises
         SuiteError when no suite of this project runs there."""
         named = os.environ.get("FIREBASE_EMULATOR_HUB")
         try:
-            hub = f"http://{named}" if named else _located(project.project_id)
+            hub = f"http://{named}" if named else _located(project_id)
             answer = _request("GET", f"{hub}{STATUS_PATH}")
         except (OSError, ValueError, KeyError, IndexError):
             where = f" at FIREBASE_EMULATOR_HUB={named}" if named else ""
             raise SuiteError(
-                f"No suite of {project.project_id} runs{where}: start one with `firesuite up` in another terminal."
+                f"No suite of {project_id} runs{where}: start one with `firesuite up` in another terminal."
             ) from None
         if answer.status != 200:
-            raise SuiteError(f"What runs for {project.project_id} at {hub} is not firesuite.")
+            raise SuiteError(f"What runs for {project_id} at {hub} is not firesuite.")
         status = json.loads(answer.body)
-        if status["project"] != project.project_id:
-            raise SuiteError(f"At FIREBASE_EMULATOR_HUB={named} runs {status['project']}, not {project.project_id}.")
+        if status["project"] != project_id:
+            raise SuiteError(f"At FIREBASE_EMULATOR_HUB={named} runs {status['project']}, not {project_id}.")
         return cls(hub, status)
 
     def function(self, name: str) -> Mapping[str, Any]:
@@ -61,7 +60,7 @@ class RunningSuite:
         for function in self._functions:
             if function["name"] == name:
                 return function
-        names = ", ".join(function["name"] for function in self._functions)
+        names = ", ".join(function["name"] for function in self._functions) or "none"
         raise SuiteError(f"There is no function {name!r}; there are: {names}.")
 
     def request(self, name: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:

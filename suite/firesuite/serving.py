@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from firesuite import fireemu, twins
@@ -68,8 +68,15 @@ class Serving:
     def twins(self) -> Path:
         return self._runtime.directory / "twins"
 
-    def serve_events(self, serve: Serve) -> bool:
-        """Write the twins and serve the bridge that they call; False when fireemu delivers nothing."""
+    def node_modules(self) -> Path | None:
+        """What the twins run with; None when fireemu delivers nothing. Raises SuiteError when it is not installed."""
+        if not self.delivered:
+            return None
+        fireemu.node_version()
+        return fireemu.find_node_modules(self._project.directory)
+
+    def serve_events(self, serve: Serve) -> frozenset[str]:
+        """Write the twins and serve the bridge that they call; the names of the twins. Raises as `node_modules`."""
         if self._project.manifest.delivered and self.bridge is None:
             self.bridge = Bridge(
                 self._project.project_id,
@@ -79,12 +86,9 @@ class Serving:
                 debugged=self._mode.debug_port is not None,
             )
             self._bridge_port = serve(self.bridge, "the event bridge", threads=_BRIDGE_THREADS)
-        if not self.delivered:
-            return False
-        fireemu.node_version()
-        node_modules = fireemu.find_node_modules(self._project.directory)
-        twins.write(self.delivered, self.twins, node_modules=node_modules, bridge_port=self._bridge_port)
-        return True
+        if (node_modules := self.node_modules()) is not None:
+            twins.write(self.delivered, self.twins, node_modules=node_modules, bridge_port=self._bridge_port)
+        return frozenset(endpoint.name for endpoint in self.delivered)
 
     def start(self, processes: Processes, serve: Serve, log: Log) -> dict[str, Callable[[], bool]]:
         """Start a process for each codebase. What tells whether each is ready, by what to call it."""
@@ -142,6 +146,13 @@ class Serving:
         deadline = time.monotonic() + _RELOAD_SECONDS
         while host is not None and host.worker() in {before, None} and time.monotonic() < deadline:
             time.sleep(_PROBE_SECONDS)
+
+    def change_services(self, services: Mapping[str, str]) -> None:
+        """The variables with the services' addresses are these: if they were others, all codebases are loaded again."""
+        if services != self._runtime.services:
+            self._runtime.services = services
+            for codebase in self._project.codebases:
+                self.await_reload(self._project, codebase.name)
 
     def path_of(self, name: str, region: str | None = None) -> str:
         """The path of a function on the functions' port. Raises SuiteError for a name that is not exported."""

@@ -100,7 +100,10 @@ class Suite:
         self._starting = True
         self.on_restart: Callable[[], None] = lambda: None
         """Called when fireemu has been started anew, because of other triggers: its users have no passwords then."""
-        self._delivers = False
+        # What fireemu delivers to, and what the functions were when it was told. That is not what the functions are
+        # after a save which asks for something that is not there.
+        self._twins: frozenset[str] = frozenset()
+        self._delivered_settings = ""
         self._probes: dict[str, Callable[[], bool]] = {}
         # fireemu serves its control API with its Auth; where Google's Auth has the port, at one of its own.
         self._private: list[int] = []
@@ -239,7 +242,7 @@ class Suite:
         runtime = Runtime(self.project.project_id, self.environment, directory)
         serving = Serving(self.project, self._bound, runtime, self._mode, node_port)
         self._serving = serving
-        self._delivers = serving.serve_events(self._serve)
+        self._twins = serving.serve_events(self._serve)
         self._serve_hosting(serving)
 
         self._exit.callback(processes.stop)  # again: the children end before the servers that they talk to
@@ -249,6 +252,7 @@ class Suite:
         self._fireemu = FireemuProcess(binary, directory, processes, self._log, self._exit)
         self._fireemu.start(self._configuration(serving))
         self._until_ready()
+        self._delivered_settings = settings_of(self.project)
         self._starting = False
         self._next_look_at_events = self._events_seen = time.monotonic()
         locator = Locator(self.project.project_id, self.ports.hub)
@@ -262,17 +266,18 @@ class Suite:
     def _configuration(self, serving: Serving) -> fireemu.Configuration:
         """What fireemu is to serve as the project is now."""
         hub, functions, tasks = self._private
-        delivered = {"functions"} if self._delivers or self.project.node_codebases else set()
+        delivered = {"functions"} if serving.delivered or self.project.node_codebases else set()
+        used = fireemu.used_ports(self.project)
         return fireemu.Configuration(
             project=self.project,
             ports=self._bound.replace(auth=self._control_port, firestore=self._firestore_port),
             # `strict` is as production, but refuses the tokens of Google's Auth, whose users are not fireemu's.
             profile="emulator" if "auth" in self.google else "strict",
-            twins=serving.twins if self._delivers else None,
+            twins=serving.twins if serving.delivered else None,
             private_functions=functions,
             private_hub=hub,
             private_tasks=tasks,
-            services=frozenset({"auth", "firestore"} | delivered | ({"storage", "pubsub"} & self._addresses.used)),
+            services=frozenset({"auth", "firestore"} | delivered | ({"storage", "pubsub"} & used)),
             data=self._data,
             export_to=self._export_to,
         )
@@ -301,6 +306,9 @@ class Suite:
         for codebase in self.project.codebases:
             for said in without_value(codebase):
                 self._log("firesuite", said)
+            if codebase.failure is not None:  # its traceback is shown by the functions host
+                what = codebase.failure.partition("\n")[0]
+                self._log("firesuite", f"{codebase.main} has no functions until a save mends it. {what}")
         if (self.project.codebases or self.project.node_codebases) and "functions" not in self.google:
             self._probes |= serving.start(processes, self._serve, self._log)
 
@@ -367,13 +375,13 @@ class Suite:
             return False
 
     def _twins_loaded(self) -> bool:
-        if self._serving is None or not (self._delivers or self.project.node_codebases):
+        if not (self._twins or self.project.node_codebases):
             return True
         try:
             status = self.control.functions()
         except (OSError, ControlError):
             return False
-        return status.runner_alive and set(status.functions) >= {twin.name for twin in self._serving.delivered}
+        return status.runner_alive and set(status.functions) >= self._twins
 
     def _start_watching(self) -> None:
         ticker = ClockTicker(ControlApi(self._control_port))
@@ -414,7 +422,7 @@ class Suite:
         self._tell_what_is_new(before)
         if not discovered or self.project.codebases != before.codebases:
             serving.reload(self.project, name)
-        if settings_of(self.project) != settings_of(before):
+        if settings_of(self.project) != self._delivered_settings:
             self._deliver_anew(serving, self._fireemu)
 
     def _tell_what_is_new(self, before: Project) -> None:
@@ -429,7 +437,15 @@ class Suite:
                 self._log("firesuite", f"{function} is at {url}.")
 
     def _deliver_anew(self, serving: Serving, process: FireemuProcess) -> None:
-        """There are other triggers: fireemu learns of them by a start with the data that it has."""
+        """There are other triggers: fireemu learns of them by a start with the data that it has.
+
+        Raises SuiteError for what keeps it from that while it still runs: it goes on as it is, and the next save tries.
+        """
+        configuration = self._configuration(serving)
+        configuration.require_files()
+        serving.node_modules()
+        addresses = dataclasses.replace(self._addresses, used=fireemu.used_ports(self.project))
+        addresses.require_free(but=self._addresses)
         self._log(
             "firesuite",
             "There are other triggers than before: fireemu is started anew, with its documents, files and users.",
@@ -440,11 +456,13 @@ class Suite:
             data = process.export(self.project.project_id, self.control)
             references = References(self.project, data, self._firestore_port)
             process.stop()
-            self._addresses = dataclasses.replace(self._addresses, used=fireemu.used_ports(self.project))
-            self._delivers = serving.serve_events(self._serve)
-            process.start(self._configuration(serving).importing(data))
+            self._addresses = addresses
+            serving.change_services(self.environment)
+            self._twins = serving.serve_events(self._serve)
+            process.start(configuration.importing(data))
             self._until_ready()
-            references.put_back(self.ports.hub if self._delivers or self.project.node_codebases else None)
+            self._delivered_settings = settings_of(self.project)
+            references.put_back(self.ports.hub if self._twins or self.project.node_codebases else None)
         finally:
             self._next_look_at_events = self._events_seen = time.monotonic()
         took = self._events_seen - started

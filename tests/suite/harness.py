@@ -128,7 +128,8 @@ def database_of(suite, project=None):
 def running(directory, *, ports=None, **options):
     """A suite over the project in `directory`, with its output in `suite.lines` and a client in `suite.database`."""
     lines = Lines()
-    with Suite(Project.load(directory), ports=ports or Ports.free(), log=lines, **options) as suite:
+    project = Project.load(directory, to_be_mended=options.get("watch", False))
+    with Suite(project, ports=ports or Ports.free(), log=lines, **options) as suite:
         suite.lines = lines
         suite.database = database_of(suite)
         try:

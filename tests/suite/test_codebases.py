@@ -4,12 +4,18 @@ import concurrent.futures
 import json
 import re
 import shutil
+import socket
+import time
 
 import pytest
 from tests.suite.harness import copy_of_sample, eventually, http, needs_private_home, running
 
 from firesuite.errors import SuiteError
+from firesuite.ports import HOST
 from firesuite.project import Project
+
+DELIVERED = "Events are delivered as the functions say now"
+"""What is said once a save with other triggers is in force."""
 
 SECOND = """\
 import os
@@ -197,7 +203,7 @@ def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost
         restarts = []
         suite.on_restart = lambda: restarts.append(suite.function_url("more"))
         main.write_text(text + MORE)
-        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
         assert http("GET", suite.function_url("more")).text == "more"
         eventually(lambda: restarts == [suite.function_url("more")])
         extra = suite.database.document("extras/a")
@@ -211,9 +217,117 @@ def test_a_trigger_that_is_added_is_delivered_after_the_save_and_nothing_is_lost
         assert [found["email"] for found in known["users"]] == ["a@example.com"]
 
         main.write_text(text)  # and without it there is nothing to deliver to
-        eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
+        eventually(lambda: suite.lines.text("firesuite").count(DELIVERED) == 2)
         assert set(suite.control.functions().functions) == {"oncart"}
         suite.check()
+
+
+@needs_private_home
+def test_a_first_trigger_that_lacks_what_delivers_it_costs_nothing_and_the_next_save_tries_again(shop):
+    """fireemu was stopped before it was seen that it could not be started: Firestore, Auth and the data were gone."""
+    main = shop / "shop" / "main.py"
+    text = main.read_text()
+    main.write_text(text[: text.index("@firestore_fn")])
+    modules = shop / "node_modules"
+    installed = modules.readlink()
+    modules.unlink()
+    modules.mkdir()
+    (modules / "@fireemu").symlink_to(installed / "@fireemu")
+    with running(shop, watch=True) as suite:
+        suite.database.document("kept/a").set({"n": 1})
+        main.write_text(text)
+        eventually(lambda: f"firebase-functions is not installed in {shop}" in suite.lines.text("firesuite"))
+        assert suite.database.document("kept/a").get().to_dict() == {"n": 1}
+        (modules / "@fireemu").unlink()
+        modules.rmdir()
+        modules.symlink_to(installed)
+        main.write_text(f"{text}\n")
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
+        suite.database.document("carts/a").set({})
+        eventually(lambda: "seenBy" in suite.database.document("carts/a").get().to_dict())
+        assert suite.database.document("kept/a").get().to_dict() == {"n": 1}
+
+
+@needs_private_home
+def test_a_trigger_that_comes_while_the_rules_are_gone_waits_for_them_and_the_others_go_on(shop, monkeypatch):
+    monkeypatch.setattr("firesuite.suite._EVENTS_GONE_SECONDS", 0.5)
+    main, rules = shop / "shop" / "main.py", shop / "firestore.rules"
+    text = main.read_text()
+    with running(shop, watch=True) as suite:
+        moved = rules.rename(shop / "moved.rules")
+        main.write_text(text + MORE)
+        eventually(lambda: f"firestore.rules names {rules}, which is not there." in suite.lines.text("firesuite"))
+        # Not to wait for something: a look each second must not take what is not there yet for what has ended.
+        for _ in range(5):
+            time.sleep(0.5)
+            suite.check()
+        cart = suite.database.document("carts/a")
+        cart.set({})
+        eventually(lambda: "seenBy" in cart.get().to_dict())
+        moved.rename(rules)
+        main.write_text(f"{text}{MORE}\n")
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
+        extra = suite.database.document("extras/a")
+        extra.set({})
+        eventually(lambda: extra.get().to_dict() == {"seen": True})
+        assert "seenBy" in cart.get().to_dict()
+
+
+STORAGE = """
+
+from firebase_functions import pubsub_fn, storage_fn
+
+
+@storage_fn.on_object_finalized(region="us-central1")
+def onfile(event: storage_fn.CloudEvent) -> None:
+    print("saw", event.data.name, flush=True)
+
+
+@pubsub_fn.on_message_published(topic="news", region="europe-west1")
+def onnews(event: pubsub_fn.CloudEvent) -> None:
+    print("read", event.data.message.data, flush=True)
+
+
+@https_fn.on_request(region="europe-west1")
+def addresses(request: https_fn.Request) -> https_fn.Response:
+    return {name: value for name, value in os.environ.items() if "EMULATOR_HOST" in name}
+"""
+OTHER = """\
+import os
+
+from firebase_functions import https_fn
+
+
+@https_fn.on_request()
+def other(request: https_fn.Request) -> https_fn.Response:
+    return os.environ.get("STORAGE_EMULATOR_HOST", "Google's own")
+"""
+
+
+@needs_private_home
+@pytest.mark.parametrize("cold", [False, True])
+def test_functions_find_the_services_that_a_save_has_started(project, cold):
+    """They kept the addresses of the suite's start, and so wrote to Google's Storage."""
+    main = project / "shop" / "main.py"
+    text = main.read_text()
+    (project / "functions" / "functions.yaml").unlink()
+    (project / "functions" / "main.py").write_text(OTHER)
+    document = json.loads((project / "firebase.json").read_text())
+    del document["hosting"]
+    (project / "firebase.json").write_text(json.dumps(document))
+    with running(project, watch=True, cold=cold) as suite:
+        assert http("GET", suite.function_url("other")).text == "Google's own"
+        with socket.create_server((HOST, suite.ports.storage)):
+            main.write_text(text + STORAGE)
+            taken = f"Port {suite.ports.storage} for Storage is taken by another program"
+            eventually(lambda: taken in suite.lines.text("firesuite"))
+        suite.check()
+        main.write_text(f"{text}{STORAGE}\n")
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
+        found = http("GET", suite.function_url("addresses")).json()
+        assert found == {name: value for name, value in suite.environment.items() if name in found}
+        assert {"STORAGE_EMULATOR_HOST", "FIREBASE_STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"} <= found.keys()
+        assert http("GET", suite.function_url("other")).text == suite.environment["STORAGE_EMULATOR_HOST"]
 
 
 WRITTEN = """
@@ -255,14 +369,14 @@ def test_references_lead_to_their_own_database_after_such_a_save_and_nobody_hear
             assert http("PATCH", path, {"fields": fields}, owner).status == 200
         assert suite.control.await_idle()
         main.write_text(text + WRITTEN + MORE)
-        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
         assert [http("GET", path, headers=owner).json()["fields"] for path in paths] == [fields] * 4
         assert http("PATCH", paths[-1], {"fields": {}}, owner).status == 200
         assert suite.control.await_idle()
         # Which is 500: Google's Python client reads no reference to another database than its own.
         eventually(lambda: suite.lines.text("functions").count("onkept event") == 2)
         main.write_text(text[: text.index("@firestore_fn")])  # now nothing is delivered
-        eventually(lambda: suite.lines.text("firesuite").count("Events are delivered as the functions say now") == 2)
+        eventually(lambda: suite.lines.text("firesuite").count(DELIVERED) == 2)
         assert [http("GET", path, headers=owner).json()["fields"] for path in paths[:-1]] == [fields] * 3
 
 
@@ -313,6 +427,24 @@ def test_code_that_does_not_import_is_told_once_and_keeps_what_is_delivered(shop
         assert set(suite.control.functions().functions) == {"oncart"}
 
 
+@needs_private_home
+def test_code_that_did_not_import_at_the_start_is_served_and_delivered_to_once_it_does(project):
+    main = project / "shop" / "main.py"
+    text = main.read_text()
+    main.write_text(f"{text}\nnowhere()\n")
+    with running(project, watch=True) as suite:
+        assert f"{main} has no functions until a save mends it." in suite.lines.text("firesuite")
+        assert http("GET", suite.function_url("web")).status == 200  # of the other codebase
+        site = suite.services()["Hosting"]
+        assert http("GET", f"{site}/api/x").status == 404
+        main.write_text(text)
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
+        assert http("GET", f"{site}/api/x").json()["path"] == "/api/x"
+        cart = suite.database.document("carts/a")
+        cart.set({})
+        eventually(lambda: "seenBy" in cart.get().to_dict())
+
+
 MOVING = """\
 from firebase_functions import firestore_fn, https_fn, options, tasks_fn
 
@@ -354,7 +486,7 @@ def test_functions_that_are_saved_with_another_region_answer_and_are_delivered_t
         assert "/us-east1/" in before["web"]
         main.write_text(MOVING.replace("us-east1", "asia-east1"))
         now = before["web"].replace("us-east1", "asia-east1")
-        eventually(lambda: "Events are delivered as the functions say now" in suite.lines.text("firesuite"))
+        eventually(lambda: DELIVERED in suite.lines.text("firesuite"))
         assert http("GET", now).text == "moved with me"
         assert http("GET", before["web"]).status == 404
         assert http("GET", before["stays"]).text == "here"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.suite.harness import copy_of_sample, ended, eventually, running
+from tests.suite.harness import copy_of_sample, ended, eventually, needs_private_home, running
 from tests.suite.test_stopping import up
 
 from firesuite.ports import Ports
@@ -120,6 +120,32 @@ def test_what_fails_is_the_exit_code_with_what_the_function_said(tmp_path):
             assert set(done.stderr.rstrip(".\n").partition("there are: ")[2].split(", ")) == set(names.split(", "))
         process.send_signal(signal.SIGINT)
         process.wait(60)
+
+
+@needs_private_home
+def test_up_starts_with_code_that_does_not_import_and_the_commands_reach_it_without_a_manifest(tmp_path):
+    directory = copy_of_sample(tmp_path / "project")
+    (directory / "functions" / "functions.yaml").unlink()
+    main = directory / "functions" / "main.py"
+    text = main.read_text()
+    main.write_text(text.replace('VERSION = "1"', "VERSION = nowhere"))
+    process = up(directory, Ports.free())
+    with ended(process):
+        assert "Ready." in process.said
+        logged = said(directory, "logs")
+        assert f"{main} has no functions until a save mends it. The functions could not be loaded. main.py" in logged
+        assert logged.count("Traceback") == 1
+        assert firesuite(directory, "call", "web").stderr == "firesuite: There is no function 'web'; there are: none.\n"
+        assert "There is no function 'nightly'" in firesuite(directory, "run", "nightly").stderr
+        main.write_text(text)
+        eventually(lambda: "Events are delivered as the functions say now" in said(directory, "logs"))
+        assert json.loads(said(directory, "call", "web"))["method"] == "GET"
+        assert said(directory, "run", "nightly") == ""
+        main.write_text(text.replace('VERSION = "1"', "VERSION = nowhere"))
+        eventually(lambda: firesuite(directory, "call", "web").returncode == 1)
+        assert "nowhere" in said(directory, "logs", "--only", "functions")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
 def test_a_second_suite_says_how_it_is_reached(project):
