@@ -75,8 +75,8 @@ class Suite:
 
         `ports` are the project's own by default. `google` names what Google's emulators are to serve. `cold` starts a
         process for every request to a function. With `debug_port` the functions are loaded once a debugger is attached
-        there (of several codebases each takes the next port), and nothing of this suite's times out. `data` is an export to begin with,
-        of this suite or of Google's; `export_to` where to write one at the end.
+        there (of several codebases each takes the next port), and nothing of the suite's own times out. `data` is an
+        export to begin with, of this suite or of Google's; `export_to` where to write one at the end.
         `log` gets each line of each service's output, from several threads.
         """
         self.project = project
