@@ -169,7 +169,7 @@ def test_password_whose_sessions_could_not_be_ended(api, people, member):
     def change():
         return api.http.post("/v1/auth/password", json={"password": "new horse"}, headers=member.headers)
 
-    api.identity.left, api.identity.done = 2, False  # it is set, and the account looked up
+    api.identity.left, api.identity.done = 2, False  # the account is looked up, and the password set
     assert status(change()) == (503, "UNAVAILABLE")
     api.identity.left = None
     assert people.sign_in(member.email, "new horse").uid == member.uid
