@@ -455,9 +455,9 @@ class Suite:
         try:
             data = process.export(self.project.project_id, self.control)
             references = References(self.project, data, self._firestore_port)
-            process.stop()
             self._addresses = addresses
-            serving.change_services(self.environment)
+            serving.change_services(self.environment)  # now, for an import may ask Firestore for something
+            process.stop()
             self._twins = serving.serve_events(self._serve)
             process.start(configuration.importing(data))
             self._until_ready()
