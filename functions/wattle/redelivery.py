@@ -57,7 +57,7 @@ class Redelivery:
             with reported(**fields):
                 kept = services.dead_letters.keep(_letter(name, event), str(failure), Deadline.after(_DEADLINE))
             said = {**fields, "reason": str(failure), "alarm": "event.GIVEN_UP"}
-            logger.error(_KEPT if kept else _NOT_KEPT, extra={"fields": said})  # noqa: TRY400 (told before)
+            logger.error(_KEPT if kept else _NOT_KEPT, extra={"fields": said})  # noqa: TRY400 (`reported` logged its traceback)
 
     def redeliver(self, services: Services, event: "Event[Change[Any]]") -> None:
         """Hand a dead letter to its function, where somebody has just said so."""

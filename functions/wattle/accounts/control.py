@@ -125,6 +125,7 @@ class AccountControl:
             # It may take effect yet: nobody is to look the account up before the lease has run out.
             raise
         except Exception:
+            # Whatever else failed has ended: nothing of it is on the way.
             self._leases.give_back(lease)
             raise
         return revocation

@@ -60,7 +60,7 @@ class Pipeline:
         request_id = request_id_of(request)
         try:
             services = self._services()
-        except Exception as error:  # noqa: BLE001 (as in _answer)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the caller gets an answer in the envelope)
             return _unconnected(error, request_id)
         config = services.config
         exchange = Exchange(request, services, self._router, request_id)
